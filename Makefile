@@ -1,0 +1,33 @@
+# Everything that a fresh clone needs: Python 3.11 or later, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint dev clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+demo: $(STAMP) ## Find the concepts of the rendered sample gallery
+	@test -f data/sample_labels.csv || $(BIN)/concept sample data/sample
+	@$(BIN)/concept refresh --images data/sample --model demo --home data
+
+test: $(STAMP) ## Run the linter, the type checker, the import rules and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+dev: $(STAMP) ## Open the Dagster UI on the home data/
+	$(BIN)/dagster dev
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean: ## Remove the environment; the data stay
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Plain Python below Dagster: images, vocabulary, embedding, modeling, pictures, database."""
