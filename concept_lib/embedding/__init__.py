@@ -1,0 +1,1 @@
+"""Images and words become unit vectors of one space."""

@@ -1,0 +1,204 @@
+"""Where a model lies and which model it is, told from its files alone: nothing here loads torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from concept_lib.embedding.hub import snapshot
+from concept_lib.errors import ConceptError
+from concept_lib.storage import canonical_json, file_digest
+
+DEMO = "demo"
+DEFAULT_OWNER = "sentence-transformers"  # of hub names without an owner, as that library has it
+TEXT_ONLY = {"clip-ViT-B-32-multilingual-v1": "clip-ViT-B-32"}  # text tower: the model of its images
+BACKEND = "torch"
+PRECISION = "fp32"
+PIXELS = 1  # raise it when the scaling before the model's own preprocessing changes: the vectors do too
+
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+_OLD_WEIGHTS = ("pytorch_model*.bin", "pytorch_model*.bin.index.json")  # read where the others are absent
+_CONFIGS = ("config.json", "modules.json", "sentence_*_config.json")
+_READ_BY = {
+    "image": ("preprocessor_config.json", "processor_config.json"),
+    "text": (
+        "config_sentence_transformers.json",  # prompts
+        "tokenizer*.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.*",
+        "merges.txt",
+        "*.model",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on this machine.
+
+    Parameters
+    ----------
+    name
+        As the user gave it.
+    folder
+        Where its files lie.
+    origin
+        Repository and commit of a hub model; None for a folder.
+    """
+
+    name: str
+    folder: Path
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Logistic curve from the cosine of an image and a word to a confidence in 0..1.
+
+    Parameters
+    ----------
+    midpoint
+        Cosine at which the confidence is one half.
+    scale
+        Cosine over which its log-odds change by one.
+    """
+
+    midpoint: float
+    scale: float
+
+
+CLIP_CALIBRATION = Calibration(0.24, 0.02)
+"""For OpenAI's CLIP models and their descendants, whose cosines are about 0.2 for a word that has nothing
+to do with an image and 0.27 to 0.33 for one that names it; a model folder with a ``confidence.json`` says
+better."""
+
+
+def tower_names(
+    model: str, text_model: str | None, revision: str | None
+) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
+    """Name and revision of the image tower, then of the text tower.
+
+    Examples
+    --------
+    >>> tower_names("clip-ViT-B-32", None, None)
+    (('clip-ViT-B-32', None), ('clip-ViT-B-32', None))
+    >>> tower_names("clip-ViT-B-32-multilingual-v1", None, None)
+    (('clip-ViT-B-32', None), ('clip-ViT-B-32-multilingual-v1', None))
+    """
+    images = TEXT_ONLY.get(model.removeprefix(f"{DEFAULT_OWNER}/"))
+    if images is None or Path(model).is_dir():
+        return (model, revision), (text_model, None) if text_model else (model, revision)
+    # The revision is a commit of the model that was named, which gives the words here.
+    return (images, None), (text_model, None) if text_model else (model, revision)
+
+
+def locate(model: str, revision: str | None = None) -> ModelFiles:
+    """Find a model's folder, fetching it from the hub when it is not here.
+
+    Raises
+    ------
+    ConceptError
+        When there is no such model, or the hub that has it cannot be reached.
+    """
+    folder = _demo_folder() if model == DEMO else Path(model).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise ConceptError(f"revision {revision} is for a model of the hub, and {model} is a folder")
+        if not any((folder / name).is_file() for name in ("config.json", "modules.json")):
+            raise ConceptError(f"{model} is no model folder: it has neither config.json nor modules.json")
+        return ModelFiles(model, folder)
+    if folder.exists():
+        raise ConceptError(f"{model} is a file; give the folder of a model, or its name on the hub")
+    if model == DEMO:
+        raise ConceptError("the demo model is missing from this installation; install concept-atlas again")
+    if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
+        raise ConceptError(f"model folder not found: {model}")
+    repository = model if "/" in model else f"{DEFAULT_OWNER}/{model}"
+    folder = snapshot(repository, revision)
+    return ModelFiles(model, folder, f"{repository}@{folder.name}")
+
+
+def tower_fingerprint(files: ModelFiles, role: str) -> str:
+    """Hash of all that bears on the vectors of one tower.
+
+    Parameters
+    ----------
+    role
+        ``image`` or ``text``: a tokenizer has no say in images, nor a preprocessor in texts.
+    """
+    content: object = files.origin or [
+        (path.relative_to(files.folder).as_posix(), file_digest(path)) for path in _files_read(files, role)
+    ]
+    parts = {
+        "tower": role,
+        "content": content,
+        "backend": BACKEND,
+        "precision": PRECISION,
+        "pixels": PIXELS if role == "image" else None,
+    }
+    return hashlib.sha256(canonical_json(parts)).hexdigest()[:32]
+
+
+def model_fingerprint(model: str, revision: str | None = None) -> str:
+    """Fingerprint of the image tower, without loading it.
+
+    Equal to `Encoder.fingerprint`. A hub model that is not on this machine is fetched.
+    """
+    (name, pinned), _ = tower_names(model, None, revision)
+    return tower_fingerprint(locate(name, pinned), "image")
+
+
+def text_fingerprint(model: str, text_model: str | None = None, revision: str | None = None) -> str:
+    """Fingerprint of the text tower, without loading it; equal to `Encoder.text_fingerprint`."""
+    _, (name, pinned) = tower_names(model, text_model, revision)
+    return tower_fingerprint(locate(name, pinned), "text")
+
+
+def load_calibration(files: ModelFiles) -> Calibration:
+    """Read ``confidence.json`` in the model's folder; `CLIP_CALIBRATION` where there is none."""
+    path = files.folder / "confidence.json"
+    if not path.is_file():
+        return CLIP_CALIBRATION
+    try:
+        given = json.loads(path.read_bytes())
+        calibration = Calibration(float(given["midpoint"]), float(given["scale"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConceptError(f'{path}: takes {{"midpoint": number, "scale": number}}') from error
+    if not calibration.scale > 0:
+        raise ConceptError(f"{path}: scale takes a number above 0")
+    return calibration
+
+
+def _demo_folder() -> Path:
+    """Folder of the model that comes with the package."""
+    return Path(str(resources.files("concept_lib.embedding") / "demo_model" / "weights"))
+
+
+def _module_folders(folder: Path) -> list[Path]:
+    """Folders of the modules that make up a sentence-transformers model; a plain model is its own."""
+    listing = folder / "modules.json"
+    if not listing.is_file():
+        return [folder]
+    try:
+        paths = [module["path"] for module in json.loads(listing.read_bytes())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConceptError(f"{listing} is damaged: it takes a list of modules with a path each") from error
+    return [folder, *(folder / path for path in paths if path)]
+
+
+def _files_read(files: ModelFiles, role: str) -> list[Path]:
+    """Files that loading one tower reads; model cards and what training left are not among them."""
+    read: set[Path] = set()
+    for folder in _module_folders(files.folder):
+        weights = _matching(folder, _WEIGHTS) or _matching(folder, _OLD_WEIGHTS)
+        read |= weights | _matching(folder, _CONFIGS + _READ_BY[role])
+    return sorted(read)
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> set[Path]:
+    """Files of one folder, not of those below it."""
+    return {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
