@@ -1,0 +1,110 @@
+"""The model card, written from the figures of the training that it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from concept_lib.embedding.demo_model.evaluate import Figures
+from concept_lib.embedding.demo_model.recipe import Recipe
+
+CARD = """\
+# Demo model
+
+A small CLIP ({megabytes:.1f} MB) that comes with Concept Atlas. It is for the rendered sample gallery, for the
+tests, for machines without a model hub, and for ordinary shop photographs. `SentenceTransformer(folder)` loads
+`weights/` like any other CLIP model, without a network.
+
+**It has no open vocabulary.** It can name the {n_words} kinds listed below and nothing else: a picture of
+anything else gets a vector, and may group well with its like, but no noun fits it. For real collections use
+`clip-ViT-B-32`.
+
+## Architecture
+A `CLIPModel` of transformers: a vision transformer ({image_size} px, patches of {patch_size} px, width
+{hidden_size}, {layers} layers, {heads} heads) and a text transformer (width {text_hidden_size},
+{text_layers} layers), both projected to {dim} dimensions. Its byte-pair tokenizer was learnt from the bundled
+nouns, most of which are one token. Pictures are scaled so that their shorter side is {image_size} px, then cut to
+the central square. Weights lie on disk as float16 and are computed in float32.
+
+## What it saw
+| pictures | licence |
+|---|---|
+| renders of the sample gallery, other seeds than any gallery's ({n_training_renders:,}) | ours (MIT) |
+| groceries: GroceryStoreDataset (M. Klasson and others), its `train` paths | MIT |
+| clothing: clothing-dataset (A. Grigorev) | CC0 1.0 |
+| waste: TrashNet (G. Thung and M. Yang) | MIT |
+
+{n_training_photos:,} photographs in all. They were at most 128 px.
+Words: the labels of these pictures, and the bundled nouns as distractors.
+Nothing else: no pretrained weights, no captions from elsewhere.
+
+## How it was trained
+{steps:,} steps of {batch_size} pictures on a CPU, with Muon for the matrices and AdamW for the rest. A picture
+chooses its label among all labels and {distractors} other nouns by a softmax over {logit_scale:g} times the
+cosine, with label smoothing; captions choose their noun likewise. Classes are balanced (count^-{balance:g}),
+pictures cropped, turned, mirrored, recoloured and mixed (CutMix), and {dropped:.0%} of the patches dropped
+until the last {full_share:.0%} of the steps. Weights are a moving average.
+
+    python -m concept_lib.embedding.demo_model.train --photos FILE
+
+`FILE` is a Parquet file with the columns `label`, `jpeg`, `source`. The training goes on where it was stopped.
+
+## Figures
+On pictures held out: groceries by their source's own `val/` paths, clothing and waste by a hash of the path
+(pictures of one garment can lie on both sides, so those figures flatter), renders of other seeds. A picture is
+named right when its label is nearest among all {n_nouns:,} bundled nouns.
+
+| | first noun | among first five |
+|---|---|---|
+| all photographs ({n_photos}) | {photo_top1:.3f} | {photo_top5:.3f} |
+| renders ({n_held_renders}) | {render_top1:.3f} | |
+
+**Label confidence** is `1 / (1 + exp(-(c - midpoint) / scale))`, where `c` is the best cosine of a concept's vector
+over all nouns, with midpoint {midpoint} and scale {scale} (`weights/confidence.json`). They come from centroids
+of eight held-out pictures of one kind (median of `c`: {known:.2f}) against centroids of eight pictures of eight
+kinds and of eight drawn patterns (stripes, rings, noise and the like; median {foreign:.2f}). {refused:.0%} of
+the first and {accepted:.0%} of the second fall on the wrong side of .5. Patterns are easy: a real thing
+that the model never saw comes nearer to a noun than they do.
+
+### By kind
+Kinds without figures were learnt, but none of their pictures is held out.
+
+| kind | photographs | renders | first | first five | mostly mistaken for |
+|---|---|---|---|---|---|
+{table}
+
+## Limits
+- Names close in meaning (t-shirt, polo, undershirt; sweater, shirt; milk, oat milk, yoghurt) are often confused.
+- Groceries were photographed in Swedish shops, on shelves; clothes were laid flat or worn, by few people; waste
+  lay on white paper. Other surroundings look foreign to it.
+- Words that it was not trained on get a vector, but that says little.
+"""
+
+
+def model_card(
+    recipe: Recipe,
+    figures: Figures,
+    facts: Mapping[str, float],
+) -> str:
+    """Fill the card.
+
+    Parameters
+    ----------
+    facts
+        Counts of pictures and nouns, size in megabytes, confidence: the card's other fields.
+    """
+    lines = []
+    for word, photos, renders, top1, top5, wrong in figures.rows:
+        shares = f"{top1:.2f} | {top5:.2f}" if photos + renders else " | "
+        lines.append(f"| {word} | {photos or ''} | {renders or ''} | {shares} | {wrong} |")
+    return CARD.format(
+        **recipe.as_dict(),
+        **facts,
+        dropped=1 - recipe.patch_keep,
+        n_words=len(figures.rows),
+        photo_top1=figures.photo_top1,
+        photo_top5=figures.photo_top5,
+        render_top1=figures.render_top1,
+        n_photos=sum(row[1] for row in figures.rows),
+        n_held_renders=sum(row[2] for row in figures.rows),
+        table="\n".join(lines),
+    )
