@@ -1,0 +1,1 @@
+"""Neighbours, reduction, clusters, exemplars, labels: arrays in, arrays out."""

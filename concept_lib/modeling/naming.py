@@ -1,0 +1,127 @@
+"""Names of concepts: the nearest words of the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from concept_lib.modeling.labels import ctfidf_words, label_confidence, nearest_words
+from concept_lib.modeling.quality import coherence, diversity
+
+UNNAMED = "unnamed"
+SHOWN_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Words and label of each concept.
+
+    Parameters
+    ----------
+    words
+        For each method, word positions (k, top), int32.
+    scores
+        For each method, scores (k, top), float32, best first.
+    labels
+        Shown label of each concept.
+    named
+        bool (k,): whether the confidence sufficed.
+    confidence
+        float64 (k,), 0 to 1.
+    metrics
+        ``label_confidence`` (mean), ``label_coherence``, ``label_diversity``; undefined ones are left out.
+    """
+
+    words: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
+    labels: list[str]
+    named: np.ndarray
+    confidence: np.ndarray
+    metrics: dict[str, float]
+
+
+def shown_label(words: Sequence[str], scores: np.ndarray, n_shown: int) -> str:
+    """The best word, and those next to it whose score comes near.
+
+    Parameters
+    ----------
+    words
+        Best first.
+    scores
+        Their scores, (top,).
+    n_shown
+        At most so many words.
+
+    Examples
+    --------
+    >>> shown_label(["beach", "shore", "lamp"], np.array([0.30, 0.29, 0.12]), 3)
+    'beach, shore'
+    """
+    near = [word for word, score in zip(words, scores, strict=True) if score >= SHOWN_SHARE * scores[0]]
+    return ", ".join(near[:n_shown] or words[:1])
+
+
+def name_concepts(
+    concepts: np.ndarray,
+    image_vectors: np.ndarray,
+    labels: np.ndarray,
+    words: Sequence[str],
+    word_vectors: np.ndarray,
+    *,
+    method: Literal["cosine", "ctfidf"] = "cosine",
+    n_words: int = 10,
+    n_shown: int = 3,
+    min_confidence: float = 0.5,
+    midpoint: float,
+    scale: float,
+) -> Naming:
+    """Find the words of each concept by both methods and name it by one.
+
+    Parameters
+    ----------
+    concepts
+        float32 (k, d), unit rows.
+    image_vectors
+        float32 (n, d), unit rows.
+    labels
+        int32 (n,): concept of each image as a row of `concepts`, -1 for outliers.
+    words
+        v words.
+    word_vectors
+        float32 (v, d), unit rows.
+    method
+        Whose words make the label.
+    n_words
+        Words kept for each method.
+    n_shown
+        Words of a label at most.
+    min_confidence
+        Below it a concept is unnamed.
+    midpoint, scale
+        Calibration of the confidence, see `label_confidence`.
+    """
+    found = {
+        "cosine": nearest_words(concepts, word_vectors, n_words),
+        "ctfidf": ctfidf_words(image_vectors, labels, word_vectors, len(concepts), n_words),
+    }
+    best = found["cosine"][1][:, 0] if len(concepts) else np.zeros(0)
+    confidence = label_confidence(best, midpoint, scale)
+    named = confidence >= min_confidence
+    indices, scores = found[method]
+    texts = [
+        shown_label([words[i] for i in row], score, n_shown) if ok else UNNAMED
+        for row, score, ok in zip(indices, scores, named, strict=True)
+    ]
+    shown = [row[: min(n_shown, len(row))] for row in indices]
+    metrics = {
+        "label_confidence": float(confidence.mean()) if len(confidence) else np.nan,
+        "label_coherence": coherence(shown, word_vectors),
+        "label_diversity": diversity(shown),
+    }
+    defined = {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+    positions = {name: pair[0] for name, pair in found.items()}
+    values = {name: pair[1] for name, pair in found.items()}
+    return Naming(positions, values, texts, named, confidence, defined)
