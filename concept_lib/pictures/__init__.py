@@ -1,0 +1,1 @@
+"""Collages and figures for people who look before they read."""
