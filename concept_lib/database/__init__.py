@@ -1,0 +1,1 @@
+"""The published state: schema, publication, history and queries."""

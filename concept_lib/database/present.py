@@ -1,0 +1,232 @@
+"""The tables of the present, made from what the assets stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from concept_lib.errors import ConceptError
+from concept_lib.modeling.fit import ConceptFit
+from concept_lib.modeling.naming import UNNAMED, Naming
+from concept_lib.storage import Home, StoredAsset
+
+Assets: TypeAlias = Mapping[str, StoredAsset]
+LABELS = pa.schema(
+    [
+        ("concept_id", pa.int32()),
+        ("label", pa.string()),
+        ("named", pa.bool_()),
+        ("label_confidence", pa.float64()),
+        ("label_method", pa.string()),
+    ]
+)
+WORDS = pa.schema(
+    [
+        ("concept_id", pa.int32()),
+        ("method", pa.string()),
+        ("rank", pa.int32()),
+        ("word", pa.string()),
+        ("score", pa.float64()),
+    ]
+)
+
+
+def member_table(image_ids: Sequence[str], fit: ConceptFit, concept_ids: np.ndarray) -> pa.Table:
+    """One row an image: its concept, strength of membership and rank as an exemplar.
+
+    Parameters
+    ----------
+    image_ids
+        In the order of the fit's rows.
+    fit
+        The fit.
+    concept_ids
+        Lasting id of each concept of the fit, (k,).
+    """
+    outliers = fit.labels < 0
+    lasting = np.append(concept_ids, -1)[fit.labels]
+    return pa.table(
+        {
+            "image_id": pa.array(image_ids, pa.string()),
+            "concept_id": pa.array(lasting, pa.int32()),
+            "probability": pa.array(fit.probabilities, pa.float32()),
+            "similarity": pa.array(fit.similarities, pa.float32(), mask=outliers),
+            "placed": pa.array(["fitted"] * len(image_ids), pa.string()),
+            "exemplar_rank": pa.array(fit.exemplar_ranks, pa.int32(), mask=fit.exemplar_ranks == 0),
+        }
+    )
+
+
+def cluster_table(fit: ConceptFit, concept_ids: np.ndarray) -> pa.Table:
+    """One row a concept: its id, raw cluster and size, in the order of the fit's vectors."""
+    sizes = np.bincount(fit.labels[fit.labels >= 0], minlength=len(concept_ids))
+    return pa.table(
+        {
+            "concept_id": pa.array(concept_ids, pa.int32()),
+            "cluster": pa.array(range(len(concept_ids)), pa.int32()),
+            "n_images": pa.array(sizes, pa.int32()),
+            "n_fitted": pa.array(sizes, pa.int32()),
+        }
+    )
+
+
+def exemplars_of(members: pa.Table) -> dict[int, list[str]]:
+    """Exemplars of each concept, best first, by concept id."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for row in members.select(["image_id", "concept_id", "exemplar_rank"]).to_pylist():
+        if row["exemplar_rank"] is not None:
+            found.setdefault(row["concept_id"], []).append((row["exemplar_rank"], row["image_id"]))
+    return {
+        concept_id: [image_id for _, image_id in sorted(found[concept_id])] for concept_id in sorted(found)
+    }
+
+
+def label_tables(
+    concept_ids: Sequence[int], words: Sequence[str], naming: Naming | None, method: str
+) -> dict[str, pa.Table]:
+    """``labels`` (one row a concept) and ``words`` (one row a concept, method and rank).
+
+    Parameters
+    ----------
+    concept_ids
+        In the order of the naming's rows.
+    words
+        The vocabulary.
+    naming
+        None without a vocabulary: then every concept stays unnamed.
+    method
+        Whose words make the label.
+    """
+    rows = [
+        {
+            "concept_id": concept_id,
+            "label": naming.labels[i] if naming else UNNAMED,
+            "named": bool(naming.named[i]) if naming else False,
+            "label_confidence": float(naming.confidence[i]) if naming else None,
+            "label_method": method if naming else None,
+        }
+        for i, concept_id in enumerate(concept_ids)
+    ]
+    ranked = naming and [
+        {"concept_id": concept_id, "method": name, "rank": rank, "word": words[index], "score": float(score)}
+        for name in naming.words
+        for i, concept_id in enumerate(concept_ids)
+        for rank, (index, score) in enumerate(
+            zip(naming.words[name][i], naming.scores[name][i], strict=True), 1
+        )
+    ]
+    return {
+        "labels": pa.Table.from_pylist(rows, schema=LABELS),
+        "words": pa.Table.from_pylist(ranked or [], schema=WORDS),
+    }
+
+
+def vector_column(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    """Rows of a float32 matrix as an Arrow column."""
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+
+
+def collage_name(concept_id: int) -> str:
+    """File name of a concept's collage."""
+    return f"concept_{concept_id:05d}.jpg"
+
+
+def present_tables(home: Home, assets: Assets, born: Mapping[int, int]) -> dict[str, pa.Table]:
+    """Every table of the present but ``schema_info``.
+
+    Parameters
+    ----------
+    home
+        Paths in the tables are relative to it.
+    assets
+        What each asset made, by name.
+    born
+        Refresh in which each living concept was born.
+    """
+    files = file_table(assets)
+    members = assets["clusters"].table("members")
+    ids = assets["image_embeddings"].table("ids")["image_id"]
+    plane = np.asarray(assets["reduced_vectors"].array("map"), np.float64)
+    placed = members.append_column("map_x", pa.array(plane[:, 0])).append_column(
+        "map_y", pa.array(plane[:, 1])
+    )
+    words = assets["vocabulary"].table("words")
+    image_vectors = assets["image_embeddings"].array("vectors")
+    tables = {
+        "images": image_table(home, assets, files),
+        "image_files": files,
+        "vocabulary": words,
+        "concepts": concept_table(home, assets, placed, born),
+        "concept_images": placed,
+        "concept_words": assets["labels"].table("words"),
+        "image_embeddings": pa.table({"image_id": ids, "embedding": vector_column(image_vectors)}),
+    }
+    if words.num_rows:
+        vectors = vector_column(assets["vocabulary_embeddings"].array("vectors"))
+        tables["word_embeddings"] = pa.table({"word": words["word"], "embedding": vectors})
+    return tables
+
+
+def concept_table(home: Home, assets: Assets, placed: pa.Table, born: Mapping[int, int]) -> pa.Table:
+    """``concepts``: one row a living concept; its label stands at the median of its images on the map."""
+    found = assets["clusters"].table("concepts")
+    concept_ids = found["concept_id"].to_pylist()
+    of_image = placed["concept_id"].to_numpy()
+    plane = np.stack([placed["map_x"].to_numpy(), placed["map_y"].to_numpy()], axis=1)
+    centres = np.array(
+        [np.median(plane[of_image == concept_id], axis=0) for concept_id in concept_ids]
+    ).reshape(-1, 2)
+    collages = [home.relative(assets["exemplar_collages"].file(collage_name(i))) for i in concept_ids]
+    columns = {
+        "born_refresh_id": pa.array([born[i] for i in concept_ids], pa.int32()),
+        "map_x": pa.array(centres[:, 0], pa.float64()),
+        "map_y": pa.array(centres[:, 1], pa.float64()),
+        "collage": pa.array(collages, pa.string()),
+        "embedding": vector_column(assets["clusters"].array("vectors")),
+    }
+    labels = assets["labels"].table("labels")
+    if labels["concept_id"].to_pylist() != concept_ids:
+        raise ConceptError("labels and clusters are of different fits; run: concept refresh")
+    for name in labels.schema.names[1:]:
+        found = found.append_column(name, labels[name])
+    for name, column in columns.items():
+        found = found.append_column(name, column)
+    return found
+
+
+def file_table(assets: Assets) -> pa.Table:
+    """``image_files``: what became of each file, embedding included."""
+    failures = {
+        row["image_id"]: row["reason"] for row in assets["image_embeddings"].table("failures").to_pylist()
+    }
+    files = assets["images"].table("files")
+    rows = files.to_pylist()
+    for row in rows:
+        if row["status"] == "usable" and row["image_id"] in failures:
+            row.update(status="failed", reason=failures[row["image_id"]])
+    return pa.Table.from_pylist(rows, schema=files.schema)
+
+
+def image_table(home: Home, assets: Assets, files: pa.Table) -> pa.Table:
+    """``images``: one row a distinct usable image, shown by the first of its paths."""
+    paths: dict[str, list[str]] = {}
+    for row in files.select(["path", "status", "image_id"]).to_pylist():  # already in byte order of the paths
+        if row["status"] == "usable":
+            paths.setdefault(row["image_id"], []).append(row["path"])
+    contents = {row["image_id"]: row for row in assets["images"].table("contents").to_pylist()}
+    rows = [
+        {name: contents[image_id][name] for name in ("image_id", "format", "width", "height", "bytes")}
+        | {"path": found[0], "n_files": len(found), "thumbnail": home.relative(home.thumbnail(image_id))}
+        for image_id, found in sorted(paths.items())
+    ]
+    kinds = {"path": pa.string(), "thumbnail": pa.string(), "n_files": pa.int32()}
+    schema = assets["images"].table("contents").schema
+    fields = [
+        *(schema.field(name) for name in ("image_id", "format", "width", "height", "bytes")),
+        *kinds.items(),
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))

@@ -1,0 +1,130 @@
+"""The published state, as the next refresh reads it from the history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from concept_lib.database.history import committed_histories, load_history, mark_committed, next_free_id
+from concept_lib.database.queries import last_refresh
+from concept_lib.errors import ConceptError
+from concept_lib.storage import Home
+
+MODEL = "model"  # among the inputs: fingerprint of the encoder that made the image vectors
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConcept:
+    """A concept of the published state."""
+
+    label: str
+    n_images: int
+    vector: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the last published refresh left behind; all empty before the first.
+
+    Parameters
+    ----------
+    refresh
+        Its row of ``refreshes``.
+    inputs
+        Version of each external input that it was made from.
+    data_versions
+        ``{asset: {"fingerprint", "data_version"}}``.
+    next_free_id
+        Lowest concept id that was never used.
+    concepts
+        The concepts by id.
+    assignment
+        Concept of each image, -1 for outliers.
+    born
+        Refresh in which each concept was born.
+    """
+
+    refresh: Mapping[str, Any] | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    data_versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    next_free_id: int = 0
+    concepts: Mapping[int, KnownConcept] = field(default_factory=dict)
+    assignment: Mapping[str, int] = field(default_factory=dict)
+    born: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def refresh_id(self) -> int | None:
+        """Number of that refresh."""
+        return None if self.refresh is None else int(self.refresh["refresh_id"])
+
+    @property
+    def model(self) -> str | None:
+        """Fingerprint of the encoder of its images."""
+        return self.inputs.get(MODEL)
+
+
+def published_state(home: Home) -> Published:
+    """Read what the last published refresh left behind.
+
+    A process that died between the replacement of the database and the mark in the history left a published
+    refresh unmarked: it is marked here. A lost database does no harm: the history holds the same.
+
+    Raises
+    ------
+    ConceptError
+        When the database shows a refresh that the history does not hold.
+    """
+    shown = last_refresh(home.database)
+    if shown is not None:
+        mark_committed(home.history(shown["refresh_id"]))
+    folders, problems = committed_histories(home.histories)
+    if shown is not None and home.history(shown["refresh_id"]) not in folders:
+        raise ConceptError(
+            f"{problems[-1] if problems else 'history is missing'}; put the folder history/ back"
+        )
+    if not folders:
+        return Published()
+    past = load_history(folders)
+    refresh = past["refreshes"].to_pylist()[-1]
+    versions = json.loads(refresh["data_versions"])
+    return Published(
+        refresh=refresh,
+        inputs=versions["inputs"],
+        data_versions=versions["assets"],
+        next_free_id=next_free_id(folders),
+        concepts=_concepts(past["concept_history"], refresh["refresh_id"]),
+        assignment=_replay(past["image_moves"]),
+        born=_born(past["concept_events"]),
+    )
+
+
+def _concepts(history: pa.Table, refresh_id: int) -> dict[int, KnownConcept]:
+    rows = history.filter(pc.equal(history["refresh_id"], refresh_id)).to_pylist()
+    return {
+        row["concept_id"]: KnownConcept(row["label"], row["n_images"], np.array(row["embedding"]))
+        for row in rows
+    }
+
+
+def _replay(moves: pa.Table) -> dict[str, int]:
+    """Concept of each image after all moves, oldest first."""
+    found: dict[str, int] = {}
+    for image_id, concept_id in zip(
+        *(moves[name].to_pylist() for name in ("image_id", "to_concept_id")), strict=True
+    ):
+        if concept_id is None:
+            found.pop(image_id, None)
+        else:
+            found[image_id] = concept_id
+    return found
+
+
+def _born(events: pa.Table) -> dict[int, int]:
+    rows = events.filter(pc.equal(events["kind"], "born")).to_pylist()
+    return {row["concept_id"]: row["refresh_id"] for row in rows}
