@@ -1,0 +1,1 @@
+"""The Dagster face of Concept Atlas: assets, resources, and the command line."""

@@ -1,0 +1,168 @@
+"""From vectors to named concepts: reduction, clusters, labels."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow.compute as pc
+
+from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
+from concept_assets.assets.vocabulary import vocabulary
+from concept_assets.inputs import key, setting
+from concept_assets.progress import reporter
+from concept_assets.resources import StorageResource
+from concept_assets.versioning import Upstream
+from concept_lib.database.present import cluster_table, label_tables, member_table
+from concept_lib.errors import ConceptError
+from concept_lib.modeling.fit import fit_concepts
+from concept_lib.modeling.identity import fresh_ids
+from concept_lib.modeling.naming import Naming, name_concepts
+from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.reduce import reduce
+from concept_lib.settings import Labels
+from concept_lib.storage import Contents, StoredAsset
+
+CODE_VERSION = "1"
+REDUCTION, CLUSTERING, EXEMPLARS, LABELS = map(setting, ("reduction", "clustering", "exemplars", "labels"))
+
+
+@dg.asset(
+    deps=[image_embeddings, key(REDUCTION)],
+    group_name="concepts",
+    kinds={"python", "numpy", "umap"},
+    owners=["team:concept-atlas"],
+    code_version=CODE_VERSION,
+)
+def reduced_vectors(
+    context: dg.AssetExecutionContext, storage: StorageResource
+) -> dg.MaterializeResult[None]:
+    """UMAP of the image vectors, twice over the same neighbours: for the clusters, and for the map."""
+    section = storage.session.settings.reduction
+
+    def compute(upstream: Upstream) -> Contents:
+        vectors = np.asarray(upstream["image_embeddings"].array("vectors"))
+        progress = reporter(context, "stages of the reduction")
+        neighbors = exact_neighbors(vectors, section.n_neighbors)
+        progress(1, 3)
+        umap = partial(
+            reduce, vectors, n_neighbors=section.n_neighbors, seed=section.seed, neighbors=neighbors
+        )
+        space = umap(n_components=section.n_components, min_dist=section.min_dist)
+        progress(2, 3)
+        plane = umap(n_components=2, min_dist=section.map_min_dist)
+        return Contents(arrays={"space": space, "map": plane})
+
+    return storage.session.run(context, compute, _reduced)
+
+
+def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
+    space = stored.array("space")
+    return {"dagster/row_count": space.shape[0], "dimensions": space.shape[1]}
+
+
+@dg.asset(
+    deps=[image_embeddings, reduced_vectors, key(CLUSTERING), key(EXEMPLARS)],
+    group_name="concepts",
+    kinds={"python", "parquet", "hdbscan"},
+    owners=["team:concept-atlas"],
+    code_version=CODE_VERSION,
+)
+def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
+    """HDBSCAN's groups as concepts: members, exemplars and a unit vector each.
+
+    An image of no group is an outlier, concept -1. Every fit takes fresh concept ids, so that no id is
+    ever used twice.
+    """
+    session = storage.session
+    settings = session.settings
+
+    def compute(upstream: Upstream) -> Contents:
+        embeddings = upstream["image_embeddings"]
+        fit = fit_concepts(
+            np.asarray(embeddings.array("vectors")),
+            np.asarray(upstream["reduced_vectors"].array("space")),
+            min_concept_size=settings.clustering.min_concept_size,
+            min_samples=settings.clustering.min_samples,
+            n_exemplars=settings.exemplars.n_exemplars,
+            diversity=settings.exemplars.diversity,
+        )
+        ids = fresh_ids(fit.vectors.shape[0], session.published.next_free_id)
+        image_ids = embeddings.table("ids")["image_id"].to_pylist()
+        return Contents(
+            arrays={"vectors": fit.vectors},
+            tables={"members": member_table(image_ids, fit, ids), "concepts": cluster_table(fit, ids)},
+            info={"min_concept_size": fit.min_concept_size, "metrics": fit.metrics},
+        )
+
+    return session.run(context, compute, _clusters)
+
+
+def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
+    members = stored.table("members")
+    return {
+        "dagster/row_count": members.num_rows,
+        "concepts": stored.table("concepts").num_rows,
+        "outliers": pc.sum(pc.equal(members["concept_id"], -1)).as_py() or 0,
+        "min_concept_size": stored.info["min_concept_size"],
+        **stored.info["metrics"],
+    }
+
+
+@dg.asset(
+    deps=[image_embeddings, clusters, vocabulary, vocabulary_embeddings, key(LABELS)],
+    group_name="concepts",
+    kinds={"python", "parquet"},
+    owners=["team:concept-atlas"],
+    code_version=CODE_VERSION,
+)
+def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
+    """Words of each concept by cosine and by c-TF-IDF; the shown method's best words are its label.
+
+    A concept whose confidence is below the least one is unnamed.
+    """
+    section = storage.session.settings.labels
+
+    def compute(upstream: Upstream) -> Contents:
+        concept_ids = upstream["clusters"].table("concepts")["concept_id"].to_pylist()
+        words = upstream["vocabulary"].table("words")["word"].to_pylist()
+        naming = _name(upstream, concept_ids, words, section) if words else None
+        tables = label_tables(concept_ids, words, naming, section.method)
+        return Contents(tables=tables, info={"metrics": naming.metrics if naming else {}})
+
+    return storage.session.run(context, compute, _labels)
+
+
+def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], section: Labels) -> Naming:
+    """Load the arrays and name the concepts."""
+    of_image = upstream["clusters"].table("members")["concept_id"].to_numpy()
+    position = {concept_id: row for row, concept_id in enumerate(concept_ids)}
+    embeddings, word_embeddings = upstream["image_embeddings"], upstream["vocabulary_embeddings"]
+    if embeddings.info["dim"] != word_embeddings.info["dim"]:
+        raise ConceptError(
+            f"image vectors of {embeddings.info['model']} have {embeddings.info['dim']} dimensions and word vectors "
+            f"{word_embeddings.info['dim']}; choose the --model that made the image vectors, or --vocabulary none"
+        )
+    return name_concepts(
+        np.asarray(upstream["clusters"].array("vectors")),
+        np.asarray(embeddings.array("vectors")),
+        np.array([position.get(concept_id, -1) for concept_id in of_image], np.int32),
+        words,
+        np.asarray(word_embeddings.array("vectors")),
+        method=section.method,
+        n_words=section.n_words,
+        n_shown=section.n_shown,
+        min_confidence=section.min_confidence,
+        midpoint=word_embeddings.info["midpoint"],
+        scale=word_embeddings.info["scale"],
+    )
+
+
+def _labels(stored: StoredAsset) -> Mapping[str, Any]:
+    table = stored.table("labels")
+    return {
+        "dagster/row_count": table.num_rows,
+        "named": pc.sum(table["named"]).as_py() or 0,
+        **stored.info["metrics"],
+    }

@@ -1,0 +1,166 @@
+"""How the command line looks: progress, tables, and plain lines where no person watches."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from concept_lib.settings_sources import Resolved
+
+NUMBERS = {"id", "images", "confidence", "similarity", "concept"}
+ELASTIC = {"label", "words", "path", "value", "what it is"}
+STAGES = {
+    "sample": "rendering the gallery",
+    "images": "looking at the images",
+    "vocabulary": "reading the vocabulary",
+    "image_embeddings": "embedding the images",
+    "vocabulary_embeddings": "embedding the words",
+    "reduced_vectors": "reducing with UMAP",
+    "clusters": "clustering with HDBSCAN",
+    "exemplar_collages": "making collages",
+    "labels": "naming the concepts",
+    "concept_database": "publishing",
+}
+
+
+class ProgressView:
+    """A bar a stage on a terminal, a line a stage elsewhere; always on stderr.
+
+    Dagster captures file descriptor 2 while a step runs, so the view keeps a descriptor of its own.
+    """
+
+    def __init__(self) -> None:
+        self._file = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+        self.console = Console(file=self._file, force_terminal=sys.stderr.isatty())
+        self._bars = Progress(
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> ProgressView:
+        if self.console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        self._file.close()
+
+    def say(self, line: str) -> None:
+        """Print one line above the bars."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def started(self, asset: str) -> None:
+        """Show a new stage."""
+        self._tasks[asset] = self._bars.add_task(STAGES.get(asset, asset), total=None, note="")
+
+    def advanced(self, asset: str, done: int, total: int) -> None:
+        """Move a stage's bar."""
+        self._bars.update(self._tasks[asset], completed=done, total=total, note=f"{done:,} of {total:,}")
+
+    def ended(self, asset: str, *, reused: bool) -> None:
+        """Close a stage's bar; without a terminal, print its one line."""
+        task = self._tasks[asset]
+        total = self._bars.tasks[task].total or 1
+        note = "unchanged" if reused else f"{total:,.0f}" if total > 1 else ""
+        self._bars.update(task, completed=total, total=total, note=note)
+        if not self.console.is_terminal:
+            self.say(f"{STAGES.get(asset, asset)}: {note or 'done'}")
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Keep stdout clean for JSON: whatever a library prints goes to stderr, C code included."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def concept_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Concepts: id, label, images, confidence, words."""
+    table = _table("id", "label", "images", "confidence", "words")
+    for row in rows:
+        confidence = "" if row["label_confidence"] is None else f"{row['label_confidence']:.2f}"
+        label = _elastic(row["label"], "bold" if row["named"] else "dim")
+        words = _elastic(", ".join(row["words"] or ()), "dim")
+        table.add_row(str(row["concept_id"]), label, f"{row['n_images']:,}", confidence, words)
+    return table
+
+
+def found_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What a search found: concepts, or images by their paths."""
+    last = "label" if rows and "label" in rows[0] else "path"
+    table = _table("similarity", "concept", last)
+    for row in rows:
+        table.add_row(f"{row['similarity']:.3f}", str(row["concept_id"]), _elastic(row[last]))
+    return table
+
+
+def settings_view(found: Resolved) -> Table:
+    """Every setting with its value, source and meaning."""
+    table = _table("setting", "value", "from", "what it is")
+    for key, origin in found.origins.items():
+        section, _, name = key.partition(".")
+        part = getattr(found.settings, section)
+        value = getattr(part, name)
+        meaning = type(part).model_fields[name].description or ""
+        style = "dim" if origin == "default" else "bold"
+        shown = _elastic("" if value is None else str(value), style)
+        table.add_row(key, shown, origin, _elastic(meaning, "dim"))
+    return table
+
+
+def refresh_lines(result: Mapping[str, Any]) -> list[Text]:
+    """What a refresh did, and where to look."""
+    count = (
+        "{n_images:,} images in {n_concepts:,} concepts, {n_outliers:,} outliers, {n_failed:,} files failed"
+    )
+    work = (
+        "nothing changed"
+        if result["mode"] == "unchanged"
+        else "{mode}: {n_embedded:,} embedded, {n_reused:,} reused"
+    )
+    lines = {
+        f"refresh {result['refresh_id']}": count.format(**result),
+        "work": work.format(**result) + f", {sum(result['seconds'].values()):.1f} s",
+        "database": result["database"],
+        "collages": result["collages"],
+        "Dagster run": result["dagster_run_id"],
+        "MLflow run": result["mlflow_run_id"] or "none: tracking is off or cannot be reached",
+    }
+    return [Text.assemble((f"{name:<13}", "dim"), str(value)) for name, value in lines.items()]
+
+
+def _table(*columns: str) -> Table:
+    """A table in which only the columns of `_elastic` cells give way on a narrow terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name not in ELASTIC)
+    return table
+
+
+def _elastic(text: str, style: str = "") -> Text:
+    """One line that ends in an ellipsis where there is no room; never read as markup."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

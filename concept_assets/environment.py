@@ -1,0 +1,38 @@
+"""Where Dagster finds its instance: the same for the command line and for plain ``dagster dev``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from concept_lib.storage import Home
+
+
+def prepare(home: Home) -> None:
+    """Point Dagster and the assets at a home; in a checkout, `.env` tells `dagster dev` the same.
+
+    Parameters
+    ----------
+    home
+        Its Dagster folder is made.
+    """
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    variables = {
+        "DAGSTER_HOME": str(_dagster_yaml().parent),
+        "CONCEPT_DAGSTER_STORAGE": str(home.dagster),
+        "CONCEPT_HOME": str(home.path),
+    }
+    os.environ.update(variables)
+    workspace = Path("workspace.yaml")
+    if workspace.is_file() and __package__ in workspace.read_text(encoding="utf-8"):
+        from dotenv import set_key
+
+        for name, value in variables.items():
+            set_key(".env", name, value, quote_mode="auto")
+
+
+def _dagster_yaml() -> Path:
+    """The instance's settings: beside the packages in a checkout, inside this package in a wheel."""
+    package = Path(__file__).resolve().parent
+    inside = package / "dagster.yaml"
+    return inside if inside.is_file() else package.parent / "dagster.yaml"

@@ -1,0 +1,120 @@
+"""The external inputs of the graph: what lies outside it, and the version of each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from concept_lib.errors import ConceptError
+from concept_lib.images.catalog import Catalog, folder_version, scan
+from concept_lib.images.scan_cache import read_scan, write_scan
+from concept_lib.settings import SECTIONS, Settings
+from concept_lib.storage import Home, canonical_json
+from concept_lib.vocabulary import vocabulary_version
+
+IMAGE_FOLDER = "image_folder"
+VOCABULARY_SOURCE = "vocabulary_source"
+
+
+def setting(section: str) -> str:
+    """Name of the external asset that stands for one section of the settings."""
+    return f"settings/{section}"
+
+
+def key(name: str) -> dg.AssetKey:
+    """Asset key of an input or an asset by its name."""
+    return dg.AssetKey(name.split("/"))
+
+
+SPECS = [
+    dg.AssetSpec(
+        IMAGE_FOLDER,
+        group_name="inputs",
+        kinds={"file"},
+        description="The folder of images. Its version hashes the path, content and status of each picture file, "
+        "never its time; other files do not count.",
+    ),
+    dg.AssetSpec(
+        VOCABULARY_SOURCE,
+        group_name="inputs",
+        kinds={"file"},
+        description="The list of nouns: bundled, WordNet, or a file. Its version hashes the words.",
+    ),
+    *(
+        dg.AssetSpec(
+            ["settings", name],
+            group_name="inputs",
+            kinds={"toml"},
+            description=f"Settings of [{name}]: {section.__doc__ or ''}",
+        )
+        for name, section in SECTIONS.items()
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What was found outside the graph at one moment."""
+
+    folder: Path
+    catalog: Catalog
+    versions: Mapping[str, str]
+
+
+def find_inputs(home: Home, settings: Settings) -> Inputs:
+    """Look at the folder, the vocabulary and the settings, and give each its version."""
+    folder = Path(settings.images.folder or home.sample)
+    if settings.images.folder is None and not folder.is_dir():
+        raise ConceptError(
+            "no folder of images yet: give one with --images DIR, or render one with: concept sample DIR"
+        )
+    catalog = scan(
+        folder, max_file_bytes=settings.images.max_file_bytes, known=read_scan(home.scan_cache, folder)
+    )
+    write_scan(home.scan_cache, folder, catalog)
+    versions = {setting(name): settings.version(name) for name in SECTIONS}
+    versions[setting("embedding")] = _embedding_version(settings)
+    versions[IMAGE_FOLDER] = folder_version(catalog)
+    words = settings.vocabulary
+    versions[VOCABULARY_SOURCE] = vocabulary_version(words.source, sample=words.sample, seed=words.seed)
+    return Inputs(folder, catalog, versions)
+
+
+def _embedding_version(settings: Settings) -> str:
+    """The section together with the files that it names: new weights are a new version."""
+    from concept_lib.embedding.model_files import (
+        load_calibration,
+        locate,
+        model_fingerprint,
+        text_fingerprint,
+    )
+    from concept_lib.embedding.precomputed import vectors_fingerprint
+
+    section = settings.embedding
+    parts: dict[str, object] = {"section": settings.version("embedding")}
+    if section.embeddings is not None:
+        parts["embeddings"] = vectors_fingerprint(Path(section.embeddings))
+    else:
+        parts["images"] = model_fingerprint(section.model, section.revision)
+    if settings.vocabulary.source != "none":
+        parts["words"] = text_fingerprint(section.model, section.text_model, section.revision)
+        parts["calibration"] = asdict(load_calibration(locate(section.model, section.revision)))
+    return hashlib.sha256(canonical_json(parts)).hexdigest()[:32]
+
+
+def record_inputs(instance: dg.DagsterInstance, versions: Mapping[str, str]) -> None:
+    """Tell Dagster the versions of the external inputs, where they are new to it.
+
+    Staleness in the UI is exact only when this comes before the run that reads them.
+    """
+    for name, version in versions.items():
+        latest = instance.get_latest_materialization_event(key(name))
+        known = latest.asset_materialization.tags if latest and latest.asset_materialization else None
+        if not known or known.get("dagster/data_version") != version:
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(key(name), tags={"dagster/data_version": version})
+            )

@@ -1,0 +1,249 @@
+"""How a refresh is published: tables, MLflow, history, database, in this order."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+import dagster as dg
+import pyarrow as pa
+
+from concept_assets.inputs import IMAGE_FOLDER, setting
+from concept_assets.progress import listener
+from concept_assets.resources import Session
+from concept_assets.tracking import Tracked, tracked_run
+from concept_assets.versioning import Staged, current, dependencies, fingerprint, stage, staged
+from concept_lib.database.history import committed_histories, load_history, mark_committed, write_history
+from concept_lib.database.integrity import dangling_references
+from concept_lib.database.past import Account, assignment_of, past_tables, title_of
+from concept_lib.database.present import present_tables
+from concept_lib.database.publish import SCHEMA_VERSION, build_database, product_version, replace_database
+from concept_lib.database.state import MODEL, Published
+from concept_lib.errors import ConceptError
+from concept_lib.storage import TEMPORARY_PREFIX, Home, StoredAsset
+
+ASSET = "concept_database"
+KEEP_REFRESHES = 20
+
+
+Made: TypeAlias = Mapping[str, Staged]
+
+
+def standing(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None] | None:
+    """The published state, where it was made from just what is staged now; else None."""
+    entry = session.published.data_versions.get(ASSET)
+    mark = _mark(context, session, _chain(context, session))
+    if entry is None or entry["fingerprint"] != mark or not session.home.database.is_file():
+        return None
+    if (audience := listener()) is not None:
+        audience.started(ASSET)
+        audience.ended(ASSET, reused=True)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(entry["data_version"]),
+        metadata={"reused": True, "refresh_id": session.published.refresh_id or 0},
+    )
+
+
+def publish(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None]:
+    """Make what is staged the published state."""
+    started = time.monotonic()
+    if (audience := listener()) is not None:
+        audience.started(ASSET)
+    home, before, made = session.home, session.published, _chain(context, session)
+    assets = {name: current(home, name) for name in made}
+    refresh_id = _next_refresh_id(home)
+    present = _present(home, assets, before, refresh_id)
+    mark = _mark(context, session, made)
+    told = _told(context, session, made, assets, present)
+    with tracked_run(home, told, context.log.warning) as mlflow_run_id:
+        account = Account(
+            refresh_id=refresh_id,
+            mode=told.tags["mode"],
+            title=told.title,
+            started_at=session.started_at,
+            published_at=datetime.now(UTC),
+            dagster_run_id=context.run.run_id,
+            mlflow_run_id=mlflow_run_id,
+            n_embedded=_embedded(made, context.run.run_id),
+            metrics=told.metrics,
+            settings=session.settings.model_dump(),
+            data_versions=_data_versions(session, made, assets, mark),
+        )
+        free = max([before.next_free_id, *(key + 1 for key in present["concepts"]["concept_id"].to_pylist())])
+        _commit(home, refresh_id, present, past_tables(before, present, account), free)
+    _prune(home)
+    seconds = time.monotonic() - started
+    stage(home, ASSET, Staged(mark, mark, {}, context.run.run_id, seconds, {}))
+    if audience is not None:
+        audience.ended(ASSET, reused=False)
+    about: dict[str, Any] = {
+        "refresh_id": refresh_id,
+        "title": told.title,
+        "database": dg.MetadataValue.path(str(home.database)),
+        "mlflow_run_id": mlflow_run_id or "none",
+        "seconds": round(seconds, 3),
+    }
+    return dg.MaterializeResult(data_version=dg.DataVersion(mark), metadata=about | dict(told.metrics))
+
+
+def _chain(context: dg.AssetExecutionContext, session: Session) -> Made:
+    """What each asset last made, where all of it fits together.
+
+    Raises
+    ------
+    ConceptError
+        When an asset was made from something that has changed since.
+    """
+    made: dict[str, Staged] = {}
+    for name in dependencies(context.assets_def):
+        if name in session.inputs.versions:
+            continue
+        found = staged(session.home, name)
+        if found is None:
+            raise ConceptError(f"{name} is not there yet; materialize it first, or run: concept refresh")
+        made[name] = found
+    read: dict[str, str] = {name: found.data_version for name, found in made.items()}
+    for name, found in made.items():
+        for dependency, version in found.inputs.items():
+            if read.setdefault(dependency, version) != version:
+                raise ConceptError(
+                    f"{name} was made from another {dependency}; materialize it anew, or run: concept refresh"
+                )
+    return made
+
+
+def _mark(context: dg.AssetExecutionContext, session: Session, made: Made) -> str:
+    """Fingerprint of the database that would be published now."""
+    versions = {**session.inputs.versions, **{name: found.data_version for name, found in made.items()}}
+    return fingerprint(context.assets_def, versions)
+
+
+def _data_versions(
+    session: Session, made: Made, assets: Mapping[str, StoredAsset], mark: str
+) -> dict[str, Any]:
+    """What reuse and the sensor will compare with."""
+    inputs = {setting("tracking"): session.inputs.versions[setting("tracking")]}
+    for found in made.values():
+        inputs |= {name: version for name, version in found.inputs.items() if name not in made}
+    entries = {
+        name: {"fingerprint": found.fingerprint, "data_version": found.data_version}
+        for name, found in made.items()
+    }
+    entries[ASSET] = {"fingerprint": mark, "data_version": mark}
+    return {"assets": entries, "inputs": inputs | {MODEL: assets["image_embeddings"].info["fingerprint"]}}
+
+
+def _present(
+    home: Home, assets: Mapping[str, StoredAsset], before: Published, refresh_id: int
+) -> dict[str, pa.Table]:
+    concept_ids = assets["clusters"].table("concepts")["concept_id"].to_pylist()
+    present = present_tables(home, assets, {key: before.born.get(key, refresh_id) for key in concept_ids})
+    embeddings = assets["image_embeddings"].info
+    about = {
+        "schema_version": SCHEMA_VERSION,
+        "product_version": product_version(),
+        "refresh_id": refresh_id,
+        "model_fingerprint": embeddings["fingerprint"],
+        "embedding_dim": embeddings["dim"],
+    }
+    return {"schema_info": pa.Table.from_pylist([about]), **present}
+
+
+def _told(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    made: Made,
+    assets: Mapping[str, StoredAsset],
+    present: Mapping[str, pa.Table],
+) -> Tracked:
+    """What this refresh tells MLflow and the row of ``refreshes``."""
+    before = session.published.data_versions.get("clusters", {}).get("data_version")
+    mode = "kept" if before == made["clusters"].data_version else "fit"
+    statuses = Counter(present["image_files"]["status"].to_pylist())
+    of_image = present["concept_images"]["concept_id"].to_pylist()
+    seconds = {
+        f"seconds_{name}": found.seconds for name, found in made.items() if found.run_id == context.run.run_id
+    }
+    metrics = {
+        "images": len(of_image),
+        "files": sum(statuses.values()),
+        "failed": statuses["failed"],
+        "embedded": _embedded(made, context.run.run_id),
+        "concepts": present["concepts"].num_rows,
+        "outliers": of_image.count(-1),
+        **assets["clusters"].info["metrics"],
+        **assets["labels"].info["metrics"],
+        **seconds,
+        "seconds_total": (datetime.now(UTC) - session.started_at).total_seconds(),
+    }
+    return Tracked(
+        title=title_of(session.published, assignment_of(present["concept_images"]), mode),
+        started_at=session.started_at,
+        tags={
+            "mode": mode,
+            "dagster_run_id": context.run.run_id,
+            "refresh_id": str(present["schema_info"]["refresh_id"][0]),
+        },
+        metrics={name: float(value) for name, value in metrics.items()},
+        settings=session.settings,
+        concepts=present["concepts"].sort_by([("n_images", "descending"), ("concept_id", "ascending")]),
+        source=str(session.inputs.folder),
+        digest=session.inputs.versions[IMAGE_FOLDER],
+    )
+
+
+def _embedded(made: Made, run_id: str) -> int:
+    embeddings = made["image_embeddings"]
+    return embeddings.counts.get("n_embedded", 0) if embeddings.run_id == run_id else 0
+
+
+def _commit(
+    home: Home,
+    refresh_id: int,
+    present: Mapping[str, pa.Table],
+    past: Mapping[str, pa.Table],
+    next_free_id: int,
+) -> None:
+    """Write the history, then the database; its replacement is the commit."""
+    folder = home.history(refresh_id)
+    write_history(
+        folder,
+        refresh=past["refreshes"],
+        concepts=past["concept_history"],
+        events=past["concept_events"],
+        moves=past["image_moves"],
+        next_free_id=next_free_id,
+    )
+    older, problems = committed_histories(home.histories)
+    if problems:
+        raise ConceptError(f"{problems[0]}; put it back, or remove its folder under history/")
+    built = home.database.with_name(f"{TEMPORARY_PREFIX}{home.database.name}")
+    dim = present["schema_info"]["embedding_dim"][0].as_py()
+    build_database(built, {**present, **load_history([*older, folder])}, embedding_dim=dim)
+    if dangling := dangling_references(built):
+        built.unlink()
+        raise ConceptError(
+            f"the new state does not hold together ({dangling}); the old one stays; please report this"
+        )
+    replace_database(built, home.database)
+    mark_committed(folder)
+
+
+def _next_refresh_id(home: Home) -> int:
+    """One more than any refresh that was ever begun here."""
+    numbers = [int(folder.name) for folder in home.histories.glob("*") if folder.name.isdecimal()]
+    return max(numbers, default=0) + 1
+
+
+def _prune(home: Home) -> None:
+    """Forget the files of states that are older than the last twenty refreshes."""
+    rows = load_history(committed_histories(home.histories)[0])["refreshes"].to_pylist()
+    keep: dict[str, set[str]] = {}
+    for row in rows[-KEEP_REFRESHES:]:
+        for name, entry in json.loads(row["data_versions"])["assets"].items():
+            keep.setdefault(name, set()).add(entry["data_version"])
+    home.prune_assets(keep)

@@ -1,0 +1,141 @@
+"""One refresh from the command line: the same job that Dagster runs, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from concept_assets.automation import REFRESH_JOB
+from concept_assets.environment import prepare
+from concept_assets.inputs import find_inputs
+from concept_assets.progress import Listener, listening
+from concept_assets.publication import ASSET as DATABASE
+from concept_assets.versioning import fingerprint, staged
+from concept_lib.database.queries import last_refresh
+from concept_lib.database.state import Published, published_state
+from concept_lib.errors import ConceptError
+from concept_lib.lock import locked
+from concept_lib.settings_sources import keep, resolve
+from concept_lib.storage import Home
+
+LOCK_SECONDS = 24 * 3600.0
+
+
+def refresh(
+    home: Home, flags: Mapping[str, str], listener: Listener, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Bring a home up to date and say what happened.
+
+    Parameters
+    ----------
+    home
+        Where everything is kept.
+    flags
+        ``{"section.key": text}``; kept in the home once the refresh has succeeded.
+    listener
+        Shown the progress.
+    say
+        Called with each line that a person should read.
+
+    Returns
+    -------
+    dict
+        What ``concept refresh --json`` prints.
+
+    Raises
+    ------
+    ConceptError
+        When the run fails; in one line.
+    """
+    prepare(home)
+    with locked(
+        home, "concept refresh", timeout_s=LOCK_SECONDS, on_wait=lambda who: say(f"waiting for {who}")
+    ):
+        inputs = find_inputs(home, resolve(home, flags).settings)
+        run_id = None
+        if not is_current(home, published_state(home), inputs.versions):
+            with listening(listener):
+                run_id = _run(home, flags)
+        keep(home, flags)
+        return _summary(home, run_id)
+
+
+def is_current(home: Home, published: Published, versions: Mapping[str, str]) -> bool:
+    """Whether the published state was made from these inputs, by this code, and is whole."""
+    from concept_assets.definitions import ASSETS
+
+    if last_refresh(home.database) is None:
+        return False
+    entries = published.data_versions
+    known = {**versions, **{name: entry["data_version"] for name, entry in entries.items()}}
+    for asset in ASSETS:
+        name = asset.key.to_user_string()
+        if name not in entries or entries[name]["fingerprint"] != fingerprint(asset, known):
+            return False
+        stored = home.load_asset(name, entries[name]["data_version"])
+        if name != DATABASE and (stored is None or not stored.is_whole()):
+            return False
+    return True
+
+
+def _run(home: Home, flags: Mapping[str, str]) -> str:
+    """Run the refresh job in this process, recorded in the home's Dagster instance."""
+    from concept_assets.definitions import defs
+
+    config = {
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        "resources": {"storage": {"config": {"home": str(home.path), "overrides": dict(flags)}}},
+    }
+    job = defs.resolve_job_def(REFRESH_JOB)
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+    if not result.success:
+        raise ConceptError(_why(result))
+    return result.run_id
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    """One line that says why a run failed: the first error of a step, else of the run."""
+    story = f"Dagster run {result.run_id} holds the whole story"
+    failures = [event for event in result.all_events if event.is_step_failure or event.is_job_failure]
+    for event in failures:
+        data = event.step_failure_data if event.is_step_failure else event.job_failure_data
+        if data.error is None:
+            continue
+        error = data.error
+        while error.cause is not None:
+            error = error.cause
+        text = error.message.strip().partition(": ")[2].splitlines()[0]
+        if error.cls_name == ConceptError.__name__:
+            return text
+        return f"{event.step_key or 'the run'} failed with {error.cls_name}: {text}; {story}"
+    return f"the run failed; {story}"
+
+
+def _summary(home: Home, run_id: str | None) -> dict[str, Any]:
+    """What ``refresh --json`` prints: the published state, and what was done to reach it.
+
+    A run that published nothing found the standing state to be right: that is unchanged, too.
+    """
+    row = last_refresh(home.database)
+    if row is None:
+        raise ConceptError(f"no database at {home.database} after the refresh; try again")
+    entries = row["data_versions"]["assets"]
+    counts = ("files", "images", "failed", "embedded", "reused", "concepts", "outliers")
+    result = {
+        "refresh_id": row["refresh_id"],
+        "dagster_run_id": row["dagster_run_id"],
+        "mlflow_run_id": row["mlflow_run_id"],
+        "mode": row["mode"],
+        **{f"n_{name}": row[f"n_{name}"] for name in counts},
+    }
+    if row["dagster_run_id"] != run_id:
+        result |= {"mode": "unchanged", "n_embedded": 0, "n_reused": row["n_images"]}
+    made = {name: staged(home, name) for name in entries}
+    seconds = {
+        name: round(found.seconds, 3) for name, found in made.items() if found and found.run_id == run_id
+    }
+    collages = home.asset_folder("exemplar_collages") / entries["exemplar_collages"]["data_version"]
+    return {**result, "seconds": seconds, "database": str(home.database), "collages": str(collages)}

@@ -1,0 +1,124 @@
+"""Storage and encoder as Dagster resources: made once a run, shared by its assets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from concept_assets.inputs import Inputs, find_inputs, record_inputs
+from concept_assets.versioning import Compute, Metadata, reuse_or_compute
+from concept_lib.database.state import Published, published_state
+from concept_lib.images.decode import DecodePool
+from concept_lib.lock import locked
+from concept_lib.settings import Embedding, Settings
+from concept_lib.settings_sources import resolve
+from concept_lib.storage import Home, StoredAsset
+
+if TYPE_CHECKING:
+    from concept_lib.embedding.encoder import Encoder
+
+LOCK_SECONDS = 24 * 3600.0  # a run waits its turn for a day, then says who holds the home
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one run works with: found once, under the lock, and the same for all its assets."""
+
+    home: Home
+    settings: Settings
+    inputs: Inputs
+    published: Published
+    started_at: datetime
+
+    def run(
+        self,
+        context: dg.AssetExecutionContext,
+        compute: Compute,
+        metadata: Metadata,
+        is_usable: Callable[[StoredAsset], bool] = StoredAsset.is_whole,
+    ) -> dg.MaterializeResult[None]:
+        """Compute one asset, or reuse what is published."""
+        return reuse_or_compute(
+            context,
+            self.home,
+            self.inputs.versions,
+            self.published.data_versions,
+            compute,
+            metadata,
+            is_usable,
+        )
+
+    def load_published(self, asset: str) -> StoredAsset | None:
+        """What the published refresh made, where it is still whole."""
+        entry = self.published.data_versions.get(asset)
+        stored = self.home.load_asset(asset, entry["data_version"]) if entry else None
+        return stored if stored is not None and stored.is_whole() else None
+
+    def decode_pool(self) -> DecodePool:
+        """Make the decoding processes that the settings ask for."""
+        limits = self.settings.images
+        return DecodePool(
+            workers=limits.workers,
+            timeout_s=limits.decode_seconds,
+            max_pixels=limits.max_pixels,
+            max_file_bytes=limits.max_file_bytes,
+            root=self.inputs.folder,
+        )
+
+
+class StorageResource(dg.ConfigurableResource[None]):
+    """The home folder, held under its lock for the length of a run."""
+
+    home: str
+    overrides: dict[str, str] = Field(default_factory=dict)
+    _session: Session = PrivateAttr()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:  # type: ignore[override]
+        """Take the lock, read the settings and look at the inputs."""
+        home = Home(Path(self.home))
+
+        def on_wait(holder: str) -> None:
+            if context.log is not None:
+                context.log.info(f"waiting for {holder}")
+
+        run = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
+        with locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
+            started_at = datetime.now(UTC)
+            settings = resolve(home, self.overrides).settings
+            inputs = find_inputs(home, settings)
+            if context.instance is not None:
+                record_inputs(context.instance, inputs.versions)
+            self._session = Session(home, settings, inputs, published_state(home), started_at)
+            yield self
+
+    @property
+    def session(self) -> Session:
+        """The session of the run in progress."""
+        return self._session
+
+
+class EncoderResource(dg.ConfigurableResource[None]):
+    """The encoder, loaded when an asset first needs it and kept for the run."""
+
+    _encoder: Encoder | None = PrivateAttr(None)
+
+    def load(self, section: Embedding) -> Encoder:
+        """Load the model that the settings name."""
+        from concept_lib.embedding.encoder import load_encoder
+
+        if self._encoder is None:
+            self._encoder = load_encoder(
+                section.model,
+                text_model=section.text_model,
+                revision=section.revision,
+                device=section.device,
+            )
+        return self._encoder
