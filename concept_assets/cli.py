@@ -28,6 +28,7 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 DATA = Path("data")
+UNCUT = 10_000  # characters
 
 
 def _version(wanted: bool) -> None:
@@ -97,8 +98,13 @@ def refresh(
         "embedding.embeddings": embeddings,
     }
     flags = _flags({key: value for key, value in named.items() if value is not None}, set_ or [])
-    with stdout_to_stderr(), ProgressView() as view:
-        result = run(Home(home), flags, view, view.say)
+    try:
+        with stdout_to_stderr(), ProgressView() as view:
+            result = run(Home(home), flags, view, view.say)
+    except KeyboardInterrupt:
+        line = "interrupted: the published state stands, and the next refresh goes on from here"
+        typer.echo(line, err=True)
+        raise typer.Exit(130) from None
     if as_json:
         _print_json(result)
     else:
@@ -207,7 +213,8 @@ def _print_json(value: object) -> None:
 def _console() -> Any:  # noqa: ANN401 - rich is imported late
     from rich.console import Console
 
-    return Console(highlight=False)
+    # Where no person watches, nothing is cut to fit.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
 def main() -> None:

@@ -66,6 +66,10 @@ class ProgressView:
         """Print one line above the bars."""
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    def warned(self, line: str) -> None:
+        """Print a warning above the bars."""
+        self.say(f"warning: {line}")
+
     def started(self, asset: str) -> None:
         """Show a new stage."""
         self._tasks[asset] = self._bars.add_task(STAGES.get(asset, asset), total=None, note="")
@@ -128,7 +132,7 @@ def settings_view(found: Resolved) -> Table:
         meaning = type(part).model_fields[name].description or ""
         style = "dim" if origin == "default" else "bold"
         shown = _elastic("" if value is None else str(value), style)
-        table.add_row(key, shown, origin, _elastic(meaning, "dim"))
+        table.add_row(key, shown, origin, Text(meaning, style="dim"))
     return table
 
 

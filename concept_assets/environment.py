@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
 
@@ -16,6 +17,10 @@ def prepare(home: Home) -> None:
     home
         Its Dagster folder is made.
     """
+    if set(str(home.path)) & set("?%#"):
+        raise ConceptError(
+            f"the home {home.path} has ?, % or # in its path, which SQLite's addresses do not allow"
+        )
     home.dagster.mkdir(parents=True, exist_ok=True)
     variables = {
         "DAGSTER_HOME": str(_dagster_yaml().parent),

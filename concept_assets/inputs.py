@@ -68,13 +68,9 @@ class Inputs:
 def find_inputs(home: Home, settings: Settings) -> Inputs:
     """Look at the folder, the vocabulary and the settings, and give each its version."""
     folder = Path(settings.images.folder or home.sample)
-    if settings.images.folder is None and not folder.is_dir():
-        raise ConceptError(
-            "no folder of images yet: give one with --images DIR, or render one with: concept sample DIR"
-        )
-    catalog = scan(
-        folder, max_file_bytes=settings.images.max_file_bytes, known=read_scan(home.scan_cache, folder)
-    )
+    _refuse_unusable(folder, home, given=settings.images.folder is not None)
+    known = read_scan(home.scan_cache, folder)
+    catalog = scan(folder, max_file_bytes=settings.images.max_file_bytes, known=known, exclude=home.path)
     write_scan(home.scan_cache, folder, catalog)
     versions = {setting(name): settings.version(name) for name in SECTIONS}
     versions[setting("embedding")] = _embedding_version(settings)
@@ -82,6 +78,22 @@ def find_inputs(home: Home, settings: Settings) -> Inputs:
     words = settings.vocabulary
     versions[VOCABULARY_SOURCE] = vocabulary_version(words.source, sample=words.sample, seed=words.seed)
     return Inputs(folder, catalog, versions)
+
+
+def _refuse_unusable(folder: Path, home: Home, *, given: bool) -> None:
+    """Say at once what would fail at the end."""
+    if not given and not folder.is_dir():
+        raise ConceptError(
+            "no folder of images yet: give one with --images DIR, or render one with: concept sample DIR"
+        )
+    if not str(folder).isprintable():
+        raise ConceptError(
+            f"the name of the folder {str(folder)!r} cannot be stored as text; rename it, or link to it"
+        )
+    if folder.is_dir() and home.path.is_dir() and folder.samefile(home.path):
+        raise ConceptError(
+            f"{folder} is both the folder of images and the home; give the home its own with --home"
+        )
 
 
 def _embedding_version(settings: Settings) -> str:

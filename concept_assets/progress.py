@@ -27,6 +27,9 @@ class Listener(Protocol):
     def ended(self, asset: str, *, reused: bool) -> None:
         """An asset is done."""
 
+    def warned(self, line: str) -> None:
+        """Something went wrong that did no harm."""
+
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -44,6 +47,13 @@ def listening(listener: Listener) -> Iterator[None]:
 def listener() -> Listener | None:
     """Whoever listens to this process, if anyone."""
     return _listener.get()
+
+
+def warn(context: dg.AssetExecutionContext, line: str) -> None:
+    """Say in the run's log, and to whoever listens, what went wrong without doing harm."""
+    context.log.warning(line)
+    if (audience := listener()) is not None:
+        audience.warned(line)
 
 
 def reporter(context: dg.AssetExecutionContext, what: str) -> Progress:

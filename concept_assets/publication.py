@@ -7,17 +7,24 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 import dagster as dg
 import pyarrow as pa
 
 from concept_assets.inputs import IMAGE_FOLDER, setting
-from concept_assets.progress import listener
+from concept_assets.progress import listener, warn
 from concept_assets.resources import Session
 from concept_assets.tracking import Tracked, tracked_run
 from concept_assets.versioning import Staged, current, dependencies, fingerprint, stage, staged
-from concept_lib.database.history import committed_histories, load_history, mark_committed, write_history
+from concept_lib.database.history import (
+    committed_histories,
+    load_history,
+    mark_committed,
+    remove_uncommitted,
+    write_history,
+)
 from concept_lib.database.integrity import dangling_references
 from concept_lib.database.past import Account, assignment_of, past_tables, title_of
 from concept_lib.database.present import present_tables
@@ -59,7 +66,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
     present = _present(home, assets, before, refresh_id)
     mark = _mark(context, session, made)
     told = _told(context, session, made, assets, present)
-    with tracked_run(home, told, context.log.warning) as mlflow_run_id:
+    with tracked_run(home, told, partial(warn, context)) as mlflow_run_id:
         account = Account(
             refresh_id=refresh_id,
             mode=told.tags["mode"],
@@ -106,7 +113,7 @@ def _chain(context: dg.AssetExecutionContext, session: Session) -> Made:
         if found is None:
             raise ConceptError(f"{name} is not there yet; materialize it first, or run: concept refresh")
         made[name] = found
-    read: dict[str, str] = {name: found.data_version for name, found in made.items()}
+    read = {**session.inputs.versions, **{name: found.data_version for name, found in made.items()}}
     for name, found in made.items():
         for dependency, version in found.inputs.items():
             if read.setdefault(dependency, version) != version:
@@ -118,8 +125,26 @@ def _chain(context: dg.AssetExecutionContext, session: Session) -> Made:
 
 def _mark(context: dg.AssetExecutionContext, session: Session, made: Made) -> str:
     """Fingerprint of the database that would be published now."""
-    versions = {**session.inputs.versions, **{name: found.data_version for name, found in made.items()}}
-    return fingerprint(context.assets_def, versions)
+    return database_fingerprint(context.assets_def, session.inputs.versions, _entries(made))
+
+
+def _entries(made: Made) -> dict[str, dict[str, str]]:
+    return {
+        name: {"fingerprint": found.fingerprint, "data_version": found.data_version}
+        for name, found in made.items()
+    }
+
+
+def database_fingerprint(
+    asset: dg.AssetsDefinition, inputs: Mapping[str, str], made: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Fingerprint of a database made of these versions.
+
+    The fingerprints of the assets count beside their data versions: a setting that changed no result is
+    published all the same, so that the published settings are those in force.
+    """
+    versions = {name: f"{entry['fingerprint']} {entry['data_version']}" for name, entry in made.items()}
+    return fingerprint(asset, {**inputs, **versions})
 
 
 def _data_versions(
@@ -129,10 +154,7 @@ def _data_versions(
     inputs = {setting("tracking"): session.inputs.versions[setting("tracking")]}
     for found in made.values():
         inputs |= {name: version for name, version in found.inputs.items() if name not in made}
-    entries = {
-        name: {"fingerprint": found.fingerprint, "data_version": found.data_version}
-        for name, found in made.items()
-    }
+    entries = _entries(made)
     entries[ASSET] = {"fingerprint": mark, "data_version": mark}
     return {"assets": entries, "inputs": inputs | {MODEL: assets["image_embeddings"].info["fingerprint"]}}
 
@@ -218,9 +240,7 @@ def _commit(
         moves=past["image_moves"],
         next_free_id=next_free_id,
     )
-    older, problems = committed_histories(home.histories)
-    if problems:
-        raise ConceptError(f"{problems[0]}; put it back, or remove its folder under history/")
+    older, _ = committed_histories(home.histories)  # damaged ones were refused when the refresh began
     built = home.database.with_name(f"{TEMPORARY_PREFIX}{home.database.name}")
     dim = present["schema_info"]["embedding_dim"][0].as_py()
     build_database(built, {**present, **load_history([*older, folder])}, embedding_dim=dim)
@@ -240,7 +260,8 @@ def _next_refresh_id(home: Home) -> int:
 
 
 def _prune(home: Home) -> None:
-    """Forget the files of states that are older than the last twenty refreshes."""
+    """Forget the files of states older than the last twenty refreshes, and the history of failed ones."""
+    remove_uncommitted(home.histories)
     rows = load_history(committed_histories(home.histories)[0])["refreshes"].to_pylist()
     keep: dict[str, set[str]] = {}
     for row in rows[-KEEP_REFRESHES:]:

@@ -12,6 +12,7 @@ from concept_assets.environment import prepare
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
 from concept_assets.publication import ASSET as DATABASE
+from concept_assets.publication import database_fingerprint
 from concept_assets.versioning import fingerprint, staged
 from concept_lib.database.queries import last_refresh
 from concept_lib.database.state import Published, published_state
@@ -21,6 +22,7 @@ from concept_lib.settings_sources import keep, resolve
 from concept_lib.storage import Home
 
 LOCK_SECONDS = 24 * 3600.0
+INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
 def refresh(
@@ -64,6 +66,7 @@ def refresh(
 
 def is_current(home: Home, published: Published, versions: Mapping[str, str]) -> bool:
     """Whether the published state was made from these inputs, by this code, and is whole."""
+    from concept_assets.assets.images import has_thumbnails
     from concept_assets.definitions import ASSETS
 
     if last_refresh(home.database) is None:
@@ -72,10 +75,18 @@ def is_current(home: Home, published: Published, versions: Mapping[str, str]) ->
     known = {**versions, **{name: entry["data_version"] for name, entry in entries.items()}}
     for asset in ASSETS:
         name = asset.key.to_user_string()
-        if name not in entries or entries[name]["fingerprint"] != fingerprint(asset, known):
+        if name not in entries:
             return False
-        stored = home.load_asset(name, entries[name]["data_version"])
-        if name != DATABASE and (stored is None or not stored.is_whole()):
+        if name == DATABASE:
+            mark = database_fingerprint(asset, versions, entries)
+        else:
+            mark = fingerprint(asset, known)
+            stored = home.load_asset(name, entries[name]["data_version"])
+            if stored is None or not stored.is_whole():
+                return False
+            if name == "images" and not has_thumbnails(home, stored):
+                return False
+        if entries[name]["fingerprint"] != mark:
             return False
     return True
 
@@ -97,20 +108,30 @@ def _run(home: Home, flags: Mapping[str, str]) -> str:
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
-    """One line that says why a run failed: the first error of a step, else of the run."""
+    """One line that says why a run failed: the first error of a step, else of the run.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When somebody ended the run.
+    """
     story = f"Dagster run {result.run_id} holds the whole story"
-    failures = [event for event in result.all_events if event.is_step_failure or event.is_job_failure]
-    for event in failures:
-        data = event.step_failure_data if event.is_step_failure else event.job_failure_data
-        if data.error is None:
-            continue
-        error = data.error
-        while error.cause is not None:
-            error = error.cause
-        text = error.message.strip().partition(": ")[2].splitlines()[0]
-        if error.cls_name == ConceptError.__name__:
-            return text
-        return f"{event.step_key or 'the run'} failed with {error.cls_name}: {text}; {story}"
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+        else:
+            error = event.job_failure_data.error if event.is_job_failure else None
+        last = error
+        while error is not None:
+            text = (error.message.strip().partition(": ")[2].splitlines() or [""])[0]
+            if error.cls_name == ConceptError.__name__:
+                return text
+            if error.cls_name in INTERRUPTS:
+                raise KeyboardInterrupt
+            last, error = error, error.cause
+        if last is not None:
+            text = (last.message.strip().splitlines() or ["no message"])[0]
+            return f"{event.step_key or 'the run'} failed: {text}; {story}"
     return f"the run failed; {story}"
 
 

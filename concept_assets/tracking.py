@@ -143,7 +143,11 @@ def _experiment(client: MlflowClient, home: Home, section: Tracking) -> str:
 
 def _create(client: MlflowClient, home: Home, refresh: Tracked) -> str:
     experiment = _experiment(client, home, refresh.settings.tracking)
-    run = client.create_run(experiment, _milliseconds(refresh), dict(refresh.tags), refresh.title)
+    tags = {**refresh.tags, "home": str(home.path)}
+    for left in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if left.data.tags.get("home") == tags["home"]:  # its process is dead: we hold the lock on the home
+            client.set_terminated(left.info.run_id, "KILLED")
+    run = client.create_run(experiment, _milliseconds(refresh), tags, refresh.title)
     return str(run.info.run_id)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import dagster as dg
 
-from concept_assets.progress import listener
+from concept_assets.progress import listener, warn
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Contents, Home, StoredAsset, canonical_json, write_file
 
@@ -63,10 +63,10 @@ def stage(home: Home, asset: str, made: Staged) -> None:
 
 
 def staged(home: Home, asset: str) -> Staged | None:
-    """What an asset last made, if anything."""
+    """What an asset last made; None where there is nothing, or its record is damaged."""
     try:
         return Staged(**json.loads((home.asset_folder(asset) / "current.json").read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
@@ -150,6 +150,9 @@ def _published(
         return None
     stored = home.load_asset(context.asset_key.to_user_string(), entry["data_version"])
     if stored is None or not is_usable(stored):
-        context.log.warning("the stored files are missing or damaged; computing them anew")
+        warn(
+            context,
+            f"{context.asset_key.to_user_string()}: stored files are missing or damaged; making them anew",
+        )
         return None
     return stored

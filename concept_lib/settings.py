@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 from concept_lib.storage import canonical_json
 
 _MACHINE: JsonDict = {"machine": True}  # says how a machine works, not what comes out: never in a fingerprint
+MAX_SEED = 2**32 - 1
 
 
 class Section(BaseModel):
@@ -30,9 +31,7 @@ class Images(Section):
         50_000_000, ge=1, description="pixels; a larger picture is skipped, judged by its header"
     )
     max_file_bytes: int = Field(200_000_000, ge=1, description="bytes; a larger file is skipped")
-    decode_seconds: float = Field(
-        10.0, gt=0, description="seconds a file may take to decode", json_schema_extra=_MACHINE
-    )
+    decode_seconds: float = Field(10.0, gt=0, le=3600, description="seconds a file may take to decode")
     workers: int | None = Field(
         None, ge=1, description="decoding processes; by default one a core", json_schema_extra=_MACHINE
     )
@@ -43,7 +42,7 @@ class Vocabulary(Section):
 
     source: str = Field("nouns", description="nouns, wordnet, none, or a text, CSV or Parquet file")
     sample: int = Field(50_000, ge=1, description="words drawn from wordnet")
-    seed: int = Field(42, ge=0, description="seed of that draw")
+    seed: int = Field(42, ge=0, le=MAX_SEED, description="seed of that draw")
 
 
 class Embedding(Section):
@@ -70,7 +69,7 @@ class Reduction(Section):
     n_components: int = Field(5, ge=2, description="dimensions in which the clusters are sought")
     min_dist: float = Field(0.0, ge=0, le=1, description="UMAP min_dist for the clusters")
     map_min_dist: float = Field(0.1, ge=0, le=1, description="UMAP min_dist for the two-dimensional map")
-    seed: int = Field(42, ge=0, description="seed of both layouts")
+    seed: int = Field(42, ge=0, le=MAX_SEED, description="seed of both layouts")
 
 
 class Clustering(Section):

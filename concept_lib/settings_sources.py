@@ -60,8 +60,6 @@ def resolve(home: Home, flags: Mapping[str, str] | None = None) -> Resolved:
     ]
     values: dict[str, Any] = {}
     origins = {f"{name}.{key}": "default" for name, part in SECTIONS.items() for key in part.model_fields}
-    for key in flags:
-        _check_key(key, "flag")
     for origin, layer in layers:
         for key, value in layer.items():
             _check_key(key, origin)

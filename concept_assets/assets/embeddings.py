@@ -12,14 +12,13 @@ import pyarrow as pa
 from concept_assets.assets.images import images
 from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.inputs import key, setting
-from concept_assets.progress import reporter
+from concept_assets.progress import reporter, warn
 from concept_assets.resources import EncoderResource, Session, StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.embedding.cache import VectorCache
 from concept_lib.embedding.engine import embed_images
 from concept_lib.embedding.precomputed import load_vectors, match_vectors, vectors_fingerprint
 from concept_lib.images.contents import usable_paths
-from concept_lib.progress import Progress
 from concept_lib.storage import Contents, StoredAsset
 
 CODE_VERSION = "1"
@@ -48,15 +47,19 @@ def image_embeddings(
         paths = usable_paths(upstream["images"].table("files"))
         if session.settings.embedding.embeddings is not None:
             return _precomputed(Path(session.settings.embedding.embeddings), paths)
-        return _embedded(session, encoder, paths, reporter(context, "images embedded"))
+        return _embedded(context, session, encoder, paths)
 
     return session.run(context, compute, _metadata)
 
 
 def _embedded(
-    session: Session, encoder: EncoderResource, paths: Mapping[str, list[bytes]], progress: Progress
+    context: dg.AssetExecutionContext,
+    session: Session,
+    encoder: EncoderResource,
+    paths: Mapping[str, list[bytes]],
 ) -> Contents:
     """Ask the cache, decode and embed the rest."""
+    progress = reporter(context, "images embedded")
     section = session.settings.embedding
     model = encoder.load(section)
     cache = VectorCache(session.home.vectors(model.fingerprint))
@@ -66,6 +69,8 @@ def _embedded(
     with session.decode_pool() as pool:
         report = embed_images(model, cache, sources, pool, batch_size=section.batch_size, progress=progress)
     found, vectors = cache.get(ids)
+    for problem in cache.problems:
+        warn(context, problem)
     kept = [image_id for image_id, here in zip(ids, found, strict=True) if here]
     info = {"model": section.model, "fingerprint": model.fingerprint, "dim": model.dim}
     rows = vectors[found] if kept else np.zeros((0, model.dim), np.float32)

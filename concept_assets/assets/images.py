@@ -12,7 +12,7 @@ from concept_assets.progress import reporter
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.images.contents import Content, decode_new, known_contents, usable_paths
-from concept_lib.storage import Contents, StoredAsset
+from concept_lib.storage import Contents, Home, StoredAsset
 
 CODE_VERSION = "1"
 SETTINGS = setting("images")
@@ -50,14 +50,14 @@ def images(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         )
 
     def is_usable(stored: StoredAsset) -> bool:
-        """The thumbnails lie in the cache, which people may empty."""
-        if not stored.is_whole():
-            return False
-        return all(
-            session.home.thumbnail(image_id).is_file() for image_id in usable_paths(stored.table("files"))
-        )
+        return stored.is_whole() and has_thumbnails(session.home, stored)
 
     return session.run(context, compute, _metadata, is_usable)
+
+
+def has_thumbnails(home: Home, stored: StoredAsset) -> bool:
+    """Whether every image has its thumbnail: they lie in the cache, which people may empty."""
+    return all(home.thumbnail(image_id).is_file() for image_id in usable_paths(stored.table("files")))
 
 
 def _known(storage: StorageResource) -> Mapping[str, Content]:

@@ -1,6 +1,7 @@
 """One picture a concept."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from concept_assets.progress import reporter
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.database.present import collage_name, exemplars_of
+from concept_lib.errors import ConceptError
 from concept_lib.pictures.collage import encode_jpeg, make_collage
 from concept_lib.storage import Contents, StoredAsset
 
@@ -37,13 +39,25 @@ def exemplar_collages(
         progress = reporter(context, "collages")
         files: dict[str, bytes] = {}
         for concept_id, image_ids in exemplars.items():
-            pictures = [Image.open(session.home.thumbnail(image_id)) for image_id in image_ids]
+            pictures = [_thumbnail(session.home.thumbnail(image_id)) for image_id in image_ids]
             collage = make_collage(pictures, width=session.settings.collages.width)
             files[collage_name(concept_id)] = encode_jpeg(collage)
             progress(len(files), len(exemplars))
         return Contents(files=files)
 
     return session.run(context, compute, _metadata)
+
+
+def _thumbnail(path: Path) -> Image.Image:
+    """Read a thumbnail; a damaged one is removed, so that the next refresh makes it anew."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ConceptError(
+            f"the thumbnail {path} was damaged and is removed; run the refresh again"
+        ) from error
 
 
 def _metadata(stored: StoredAsset) -> Mapping[str, Any]:

@@ -165,6 +165,13 @@ def mark_committed(folder: Path) -> None:
         write_file(folder / _MARKER, file_digest(folder / _META).encode())
 
 
+def remove_uncommitted(root: Path) -> None:
+    """Remove what refreshes that never published left behind."""
+    for folder in _numbered(root):
+        if not (folder / _MARKER).exists():
+            shutil.rmtree(folder)
+
+
 def committed_histories(root: Path) -> tuple[list[Path], list[str]]:
     """Find the folders that count, oldest refresh first.
 
@@ -176,8 +183,7 @@ def committed_histories(root: Path) -> tuple[list[Path], list[str]]:
         One line for each committed folder that is damaged.
     """
     folders, problems = [], []
-    numbered = [path for path in root.iterdir() if path.name.isdecimal()] if root.is_dir() else []
-    for folder in sorted(numbered, key=lambda path: int(path.name)):
+    for folder in _numbered(root):
         if not (folder / _MARKER).is_file():
             continue
         damaged = _damaged_file(folder)
@@ -221,6 +227,12 @@ def next_free_id(folders: Sequence[Path]) -> int:
     0
     """
     return max((_read_meta(folder)["next_free_id"] for folder in folders), default=0)
+
+
+def _numbered(root: Path) -> list[Path]:
+    """Folders of refreshes, published or not, oldest first."""
+    numbered = [path for path in root.iterdir() if path.name.isdecimal()] if root.is_dir() else []
+    return sorted(numbered, key=lambda path: int(path.name))
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:

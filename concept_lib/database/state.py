@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from concept_lib.database.history import committed_histories, load_history, mark_committed, next_free_id
+from concept_lib.database.publish import remove_stale_logs
 from concept_lib.database.queries import last_refresh
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
@@ -75,18 +76,27 @@ def published_state(home: Home) -> Published:
     A process that died between the replacement of the database and the mark in the history left a published
     refresh unmarked: it is marked here. A lost database does no harm: the history holds the same.
 
+    The caller holds the lock on the home.
+
     Raises
     ------
     ConceptError
-        When the database shows a refresh that the history does not hold.
+        When the database shows a refresh that the history does not hold, or the history is damaged.
     """
+    remove_stale_logs(home.database)  # of a foreign writer: it would keep every reader out, this one too
     shown = last_refresh(home.database)
     if shown is not None:
-        mark_committed(home.history(shown["refresh_id"]))
+        folder = home.history(shown["refresh_id"])
+        if not folder.is_dir():
+            raise ConceptError(
+                f"{folder} is missing, but {home.database.name} shows its refresh; put history/ back, or move "
+                f"{home.path} away to begin anew"
+            )
+        mark_committed(folder)
     folders, problems = committed_histories(home.histories)
-    if shown is not None and home.history(shown["refresh_id"]) not in folders:
+    if problems:
         raise ConceptError(
-            f"{problems[-1] if problems else 'history is missing'}; put the folder history/ back"
+            f"{problems[0]}; put it back from a backup, or remove its folder under {home.histories}"
         )
     if not folders:
         return Published()

@@ -99,6 +99,7 @@ def scan(
     *,
     max_file_bytes: int,
     known: Mapping[bytes, FileRecord] | None = None,
+    exclude: Path | None = None,
     progress: Progress | None = None,
 ) -> Catalog:
     """Find the picture files of a folder and hash their bytes.
@@ -120,6 +121,8 @@ def scan(
         A larger file is skipped unread.
     known
         Records of the last scan by path: a file with the same size, time and inode keeps its hash.
+    exclude
+        A folder inside that is not entered: the home, lest it feed on its own thumbnails.
     progress
         Called with files looked at and in all.
 
@@ -129,7 +132,7 @@ def scan(
         There is no such folder, or it cannot be read.
     """
     root = _resolve_folder(folder)
-    found = list(_walk(root))
+    found = list(_walk(root, exclude.stat() if exclude is not None and exclude.is_dir() else None))
     catalog = Catalog()
     for n_done, entry in enumerate(found, start=1):
         record = _examine(root, entry, max_file_bytes, known or {})
@@ -195,7 +198,11 @@ def _resolve_folder(folder: Path) -> bytes:
     return root
 
 
-def _walk(root: bytes) -> Iterator[_Found]:
+def _is_same(entry: os.DirEntry[bytes], other: os.stat_result | None) -> bool:
+    return other is not None and os.path.samestat(entry.stat(follow_symlinks=False), other)
+
+
+def _walk(root: bytes, exclude: os.stat_result | None) -> Iterator[_Found]:
     """Every entry but the folders that can be entered; without recursion, however deep they nest."""
     folders = [b""]
     while folders:
@@ -211,7 +218,7 @@ def _walk(root: bytes) -> Iterator[_Found]:
             if not entry.is_symlink():
                 if not entry.is_dir(follow_symlinks=False):
                     yield _Found(path)
-                elif not entry.name.startswith(b"."):
+                elif not entry.name.startswith(b".") and not _is_same(entry, exclude):
                     folders.append(path)
             elif not os.path.isdir(entry.path):  # noqa: PTH112 - pathlib takes no bytes
                 yield _Found(path, is_link=True)

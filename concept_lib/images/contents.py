@@ -34,13 +34,14 @@ CONTENTS = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("bytes", pa.int64()),
+        ("lasting", pa.bool_()),
     ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What decoding said of one content; `reason` is None when it is usable."""
+    """What decoding said of one content; `reason` is None when it is usable, `lasting` as in `Decoded`."""
 
     image_id: str
     status: str
@@ -49,6 +50,7 @@ class Content:
     width: int | None
     height: int | None
     bytes: int | None
+    lasting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class ImageSet:
 
 
 def known_contents(table: pa.Table) -> dict[str, Content]:
-    """Read back what an earlier refresh stored."""
-    return {row["image_id"]: Content(**row) for row in table.to_pylist()}
+    """Read back what an earlier refresh stored, but for failures that another try may mend."""
+    return {row["image_id"]: Content(**row) for row in table.to_pylist() if row["lasting"]}
 
 
 def usable_paths(files: pa.Table) -> dict[str, list[bytes]]:
@@ -170,7 +172,7 @@ def _keep(found: Decoded, thumbnail: Callable[[str], Path]) -> Content:
     if found.thumbnail is not None and found.status == "usable":
         write_file(thumbnail(image_id), found.thumbnail, durable=False)
     size = (found.format, found.width, found.height, found.bytes)
-    return Content(image_id, found.status, found.reason, *size)
+    return Content(image_id, found.status, found.reason, *size, found.lasting)
 
 
 def _settle(file: FileRecord, contents: Mapping[str, Content]) -> FileRecord:

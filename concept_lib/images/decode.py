@@ -52,6 +52,8 @@ class Decoded:
         JPEG of at most 256 pixels a side, where asked for.
     pixels
         uint8 of shape (height, width, 3), where asked for.
+    lasting
+        False for a failure that another try may mend: a limit of time, or a lost process.
     """
 
     path: builtins.bytes
@@ -64,6 +66,7 @@ class Decoded:
     height: int | None = None
     thumbnail: builtins.bytes | None = None
     pixels: NDArray[np.uint8] | None = None
+    lasting: bool = True
 
 
 class DecodePool:

@@ -92,7 +92,7 @@ class DecodeProcess:
             except _LostError as lost:
                 self._end()
                 if is_new or lost.blames_file:
-                    return facts | {"status": "failed", "reason": lost.reason}
+                    return facts | {"status": "failed", "reason": lost.reason, "lasting": False}
             else:
                 return facts | self._output(facts)
 

@@ -37,6 +37,9 @@ class Recorder:
     def ended(self, asset: str, *, reused: bool) -> None:
         (self.reused if reused else self.computed).append(asset)
 
+    def warned(self, line: str) -> None:
+        self.said.append(line)
+
 
 Run = Callable[..., tuple[dict[str, Any], Recorder]]
 

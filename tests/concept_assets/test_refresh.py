@@ -248,11 +248,21 @@ def test_a_folder_of_broken_files_is_a_sensible_state(run, tmp_path: Path) -> No
     assert (summary["n_files"], summary["n_failed"], summary["n_images"]) == (3, 3, 0)
 
 
-def test_an_emptied_cache_is_filled_again_when_it_is_needed(own_home: Home, run) -> None:
+def test_an_emptied_cache_is_filled_again_and_nothing_is_published(own_home: Home, run) -> None:
     shutil.rmtree(own_home.path / "cache")
-    assert run(own_home)[0]["mode"] == "unchanged"
-    before = rows(own_home, "SELECT thumbnail FROM images")
-    summary, done = run(own_home, {"exemplars.n_exemplars": "3"})
-    assert summary["mode"] == "fit"
-    assert "image_embeddings" in done.reused
-    assert all((own_home.path / thumbnail).is_file() for (thumbnail,) in before)
+    summary, done = run(own_home)
+    assert (summary["mode"], summary["refresh_id"]) == ("unchanged", 1)
+    assert done.computed == ["images"]
+    thumbnails = rows(own_home, "SELECT thumbnail FROM images")
+    assert all((own_home.path / thumbnail).is_file() for (thumbnail,) in thumbnails)
+
+
+def test_a_damaged_thumbnail_is_told_and_mended_by_the_next_refresh(own_home: Home, run) -> None:
+    [(thumbnail,)] = rows(
+        own_home,
+        "SELECT thumbnail FROM images JOIN concept_images USING (image_id) WHERE exemplar_rank = 1 LIMIT 1",
+    )
+    (own_home.path / thumbnail).write_bytes((own_home.path / thumbnail).read_bytes()[:500])
+    with pytest.raises(ConceptError, match="run the refresh again"):
+        run(own_home, {"collages.width": "800"})
+    assert run(own_home, {"collages.width": "800"})[0]["mode"] == "kept"
