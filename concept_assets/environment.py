@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from concept_lib.errors import ConceptError
-from concept_lib.storage import Home
+from concept_lib.storage import Home, write_file
 
 
 def prepare(home: Home) -> None:
@@ -23,7 +23,7 @@ def prepare(home: Home) -> None:
         )
     home.dagster.mkdir(parents=True, exist_ok=True)
     variables = {
-        "DAGSTER_HOME": str(_dagster_yaml().parent),
+        "DAGSTER_HOME": str(_dagster_home(home)),
         "CONCEPT_DAGSTER_STORAGE": str(home.dagster),
         "CONCEPT_HOME": str(home.path),
     }
@@ -36,8 +36,11 @@ def prepare(home: Home) -> None:
             set_key(".env", name, value, quote_mode="auto")
 
 
-def _dagster_yaml() -> Path:
-    """The instance's settings: beside the packages in a checkout, inside this package in a wheel."""
+def _dagster_home(home: Home) -> Path:
+    """Folder of the instance's settings: the checkout, or a copy in the home where a wheel is installed."""
     package = Path(__file__).resolve().parent
-    inside = package / "dagster.yaml"
-    return inside if inside.is_file() else package.parent / "dagster.yaml"
+    shipped = package / "dagster.yaml"
+    if not shipped.is_file():
+        return package.parent
+    write_file(home.dagster / "dagster.yaml", shipped.read_bytes())
+    return home.dagster
