@@ -143,15 +143,6 @@ def stored_word_vector(database: Path, term: str) -> np.ndarray | None:
     return None if row is None else np.asarray(row[0], dtype=np.float32)
 
 
-def previous_assignment(database: Path) -> dict[str, int]:
-    """Concept id (-1: outlier) of each image id; empty where there is no database."""
-    if not database.exists():
-        return {}
-    with open_database(database) as connection:
-        query = "SELECT image_id, concept_id FROM concept_images ORDER BY image_id"
-        return dict(connection.execute(query).fetchall())
-
-
 def _nearest(database: Path, query: str, vector: np.ndarray, top: int) -> list[Row]:
     """Run a query written for 512 dimensions in those of the database."""
     values = np.asarray(vector, dtype=np.float32).ravel()

@@ -10,20 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_lib.images.catalog import Catalog, FileRecord
+from concept_lib.images.contents import FILES
 from concept_lib.storage import write_file
 
-_COLUMNS = pa.schema(
-    [
-        ("path_bytes", pa.binary()),
-        ("path", pa.string()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("image_id", pa.string()),
-        ("bytes", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("inode", pa.int64()),
-    ]
-)
+_COLUMNS = pa.schema([*FILES, ("mtime_ns", pa.int64()), ("inode", pa.int64())])
 
 
 def write_scan(file: Path, folder: Path, catalog: Catalog) -> None:
