@@ -100,12 +100,12 @@ def test_a_publication_that_fails_ends_its_run_as_failed(
         raise OSError("No space left on device")
 
     before = own_home.database.read_bytes()
-    monkeypatch.setattr(publication, "build_database", broken)
-    with pytest.raises(ConceptError, match="No space left"):
-        run(own_home, {"labels.n_words": "3"})
+    with monkeypatch.context() as patch:
+        patch.setattr(publication, "build_database", broken)
+        with pytest.raises(ConceptError, match="No space left"):
+            run(own_home, {"labels.n_words": "3"})
     assert own_home.database.read_bytes() == before
     found = MlflowClient(f"sqlite:///{own_home.mlflow_database}").search_runs(["1"])
     assert sorted(item.info.status for item in found) == ["FAILED", "FINISHED"]
-    monkeypatch.undo()
     summary, _ = run(own_home, {"labels.n_words": "3"})
     assert summary["refresh_id"] == 3, "the failed refresh leaves a gap"
