@@ -25,8 +25,9 @@ dev: $(STAMP) ## Open the Dagster UI on the home data/
 	$(BIN)/dagster dev
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "installing into $(VENV): some minutes, once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
 clean: ## Remove the environment; the data stay
