@@ -6,7 +6,6 @@ import builtins
 import hashlib
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from concept_lib.images.files import (
     is_inside,
     open_regular,
     read_chunks,
+    readable_path,
     regular_status,
     resolve_link,
 )
@@ -44,7 +44,6 @@ _ISO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 _BMP_START = 18
 _SIGNATURE_BYTES = 32
-_SEEN_CONTROLS = "\u200c\u200d"  # joiners that scripts and emoji need
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +162,6 @@ def folder_version(catalog: Catalog) -> str:
             b"%d:%b %b %b\n" % (len(record.path_bytes), record.path_bytes, content, record.status.encode())
         )
     return digest.hexdigest()
-
-
-def readable_path(path: bytes) -> str:
-    r"""Write a path for people: bytes that are not UTF-8 as ``\xNN``, control characters escaped.
-
-    Examples
-    --------
-    >>> print(readable_path(b"caf\xe9/new\nline.jpg"))
-    caf\xe9/new\nline.jpg
-    """
-    text = path.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(_escape(letter) for letter in text)
-
-
-def _escape(letter: str) -> str:
-    hidden = unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") and letter not in _SEEN_CONTROLS
-    return letter.encode("unicode_escape").decode() if hidden else letter
 
 
 def _resolve_folder(folder: Path) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 
 _CHUNK = 1 << 20
@@ -20,6 +21,7 @@ _KINDS = {
 }
 
 LINK_OUT = "link out of the folder"
+_SEEN_CONTROLS = "\u200c\u200d"  # joiners that scripts and emoji need
 
 
 class UnusableError(Exception):
@@ -164,3 +166,22 @@ def read_chunks(file: int, status: os.stat_result, max_file_bytes: int) -> Itera
         yield chunk
     if n_read == 0:
         raise UnusableError("failed", "empty file")
+
+
+def readable_path(path: bytes) -> str:
+    r"""Write a path for people: bytes that are not UTF-8 as ``\xNN``, control characters escaped.
+
+    Examples
+    --------
+    >>> print(readable_path(b"caf\xe9/new\nline.jpg"))
+    caf\xe9/new\nline.jpg
+    """
+    text = path.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(_escape(letter) for letter in text)
+
+
+def _escape(letter: str) -> str:
+    hidden = unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") and letter not in _SEEN_CONTROLS
+    return letter.encode("unicode_escape").decode() if hidden else letter

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from concept_lib.errors import ConceptError
-from concept_lib.images.catalog import Catalog, FileRecord, folder_version, readable_path, scan
+from concept_lib.images.catalog import Catalog, FileRecord, folder_version, scan
+from concept_lib.images.files import readable_path
 
 JPEG = b"\xff\xd8\xff\xe0 as far as the scan knows"
 LIMIT = 1_000_000
