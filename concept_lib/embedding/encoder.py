@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Calibration", "Encoder", "load_encoder", "model_fingerprint", "text_fingerprint"]
 
-_BATCH = 256  # texts, or images at most, in one pass
+_TEXTS = 256  # in one pass at most
+_IMAGES = 64  # in one pass at most: what the first layers make of more no longer fits a CPU's cache
 _UNUSED_WEIGHTS = re.compile(r"^pooler\.|logit_|position_ids")  # have no say in the vectors
 
 
@@ -96,7 +97,7 @@ class Encoder:
         """
         if not pixels:
             return np.zeros((0, self.dim), np.float32)
-        return _encode(self._images, [Image.fromarray(array) for array in pixels])
+        return _encode(self._images, [Image.fromarray(array) for array in pixels], _IMAGES)
 
     def encode_texts(self, texts: Sequence[str], *, progress: Progress | None = None) -> np.ndarray:
         """Embed words or phrases, bare: no "a photo of a" around them.
@@ -111,8 +112,8 @@ class Encoder:
         """
         vectors = np.zeros((len(texts), self.dim), np.float32)
         order = np.argsort(_token_counts(self._texts, texts), kind="stable")
-        for start in range(0, len(texts), _BATCH):
-            rows = order[start : start + _BATCH]
+        for start in range(0, len(texts), _TEXTS):
+            rows = order[start : start + _TEXTS]
             vectors[rows] = _encode(self._texts, [texts[row] for row in rows])
             if progress:
                 progress(start + len(rows), len(texts))
@@ -227,10 +228,13 @@ def _token_counts(tower: SentenceTransformer, texts: Sequence[str]) -> list[int]
     return [len(tokens) for tokens in encoded["input_ids"]]
 
 
-def _encode(tower: SentenceTransformer, inputs: Sequence[Any]) -> np.ndarray:
+def _encode(tower: SentenceTransformer, inputs: Sequence[Any], batch_size: int = _TEXTS) -> np.ndarray:
     """Unit vectors, float32, shape (n, dim)."""
     vectors: np.ndarray = tower.encode(
-        list(inputs), batch_size=min(len(inputs), _BATCH), show_progress_bar=False, normalize_embeddings=True
+        list(inputs),
+        batch_size=min(len(inputs), batch_size),
+        show_progress_bar=False,
+        normalize_embeddings=True,
     )
     if not np.isfinite(vectors).all():
         raise ConceptError("the model gives vectors that are not finite: its weights are damaged")
