@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
 from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.inputs import key, setting
-from concept_assets.progress import reporter
+from concept_assets.progress import reporter, warn
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.database.present import cluster_table, label_tables, member_table
+from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.identity import fresh_ids
@@ -128,10 +129,23 @@ def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         concept_ids = upstream["clusters"].table("concepts")["concept_id"].to_pylist()
         words = upstream["vocabulary"].table("words")["word"].to_pylist()
         naming = _name(upstream, concept_ids, words, section) if words else None
+        if naming and upstream["image_embeddings"].info["model"] == DEMO:
+            _doubt_the_demo_model(context, naming)
         tables = label_tables(concept_ids, words, naming, section.method)
         return Contents(tables=tables, info={"metrics": naming.metrics if naming else {}})
 
     return storage.session.run(context, compute, _labels)
+
+
+def _doubt_the_demo_model(context: dg.AssetExecutionContext, naming: Naming) -> None:
+    """Say which model to take where most concepts are of kinds that the demo model has never seen."""
+    n_unnamed, n_concepts = int((~naming.named).sum()), len(naming.named)
+    if 2 * n_unnamed > n_concepts:
+        warn(
+            context,
+            f"{n_unnamed} of {n_concepts} concepts are unnamed, since the demo model knows few kinds of things; "
+            "--model clip-ViT-B-32 is the model for these images",
+        )
 
 
 def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], section: Labels) -> Naming:

@@ -186,6 +186,20 @@ def test_without_a_vocabulary_concepts_stay_unnamed(own_home: Home, run) -> None
     assert dangling_references(own_home.database) == {}
 
 
+def test_where_the_demo_model_knows_little_a_refresh_names_the_model_to_take(own_home: Home, run) -> None:
+    result, recorder = run(own_home, {"labels.min_confidence": "1"})
+    n_concepts = result["n_concepts"]
+    (line,) = recorder.said
+    assert line.startswith(f"{n_concepts} of {n_concepts} concepts are unnamed")
+    assert "--model clip-ViT-B-32" in line
+
+
+def test_where_it_knows_most_nothing_is_said(own_home: Home, run) -> None:
+    _, recorder = run(own_home, {"labels.n_shown": "2"})
+    assert "labels" in recorder.computed
+    assert not recorder.said
+
+
 def test_precomputed_vectors_stand_in_for_the_image_tower(own_home: Home, run, tmp_path: Path) -> None:
     paths = sorted(path.relative_to(photos(own_home)).as_posix() for path in photos(own_home).rglob("*.jpg"))
     kinds = sorted({path.split("/")[0] for path in paths})
