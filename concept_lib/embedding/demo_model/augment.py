@@ -17,7 +17,7 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def random_boxes(
-    sizes: np.ndarray, rng: np.random.Generator, *, min_area: float, aspect: float = 4 / 3
+    sizes: np.ndarray, rng: np.random.Generator, *, min_area: float, stretch: float = 4 / 3
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a crop for each picture.
 
@@ -26,9 +26,9 @@ def random_boxes(
     sizes
         (n, 2), height and width in pixels.
     min_area
-        Least share of the largest square's area.
-    aspect
-        Bound on the ratio of width to height, and of height to width.
+        Least share of the picture's area.
+    stretch
+        Bound on how far the crop's shape differs from the picture's.
 
     Returns
     -------
@@ -36,18 +36,17 @@ def random_boxes(
         float64 (n, 2) each, (y, x) in pixels; the box lies inside its picture.
     """
     n = len(sizes)
-    area = rng.uniform(min_area, 1.2, n) * sizes.min(axis=1) ** 2
-    ratio = np.exp(rng.uniform(-np.log(aspect), np.log(aspect), n))
-    halves = np.stack([np.sqrt(area / ratio), np.sqrt(area * ratio)], axis=1) / 2
-    halves = np.minimum(halves, sizes / 2)
+    area = rng.uniform(min_area, 1.1, n)
+    ratio = np.exp(rng.uniform(-np.log(stretch), np.log(stretch), n))
+    shares = np.minimum(np.stack([np.sqrt(area / ratio), np.sqrt(area * ratio)], axis=1), 1)
+    halves = shares * sizes / 2
     centres = halves + rng.uniform(size=(n, 2)) * (sizes - 2 * halves)
     return centres, halves
 
 
-def central_boxes(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest central square of each picture, as the image processor cuts it."""
-    halves = np.repeat(sizes.min(axis=1, keepdims=True) / 2, 2, axis=1)
-    return sizes / 2, halves
+def whole_boxes(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All of each picture, which the image processor squeezes into a square."""
+    return sizes / 2, sizes / 2
 
 
 def crop(
@@ -115,7 +114,7 @@ def training_views(
 ) -> Tensor:
     """Random views of some rows, float32 (n, 3, image_size, image_size), standardised."""
     sizes = pictures.sizes[rows]
-    centres, halves = random_boxes(sizes, rng, min_area=0.6 if gentle else 0.3)
+    centres, halves = random_boxes(sizes, rng, min_area=0.7 if gentle else 0.35)
     angles = rng.normal(0, 0.04 if gentle else 0.12, len(rows))
     # A turned box must not look beyond the picture, so it shrinks with its angle.
     halves = halves * (1 - 0.5 * np.abs(np.sin(angles)))[:, None]
@@ -126,7 +125,7 @@ def training_views(
 
 def plain_views(pictures: Pictures, rows: np.ndarray, *, image_size: int) -> Tensor:
     """The pictures as the model is served them, float32 (n, 3, image_size, image_size), standardised."""
-    centres, halves = central_boxes(pictures.sizes[rows])
+    centres, halves = whole_boxes(pictures.sizes[rows])
     return normalise(crop(pictures.pixels[rows], centres, halves, image_size))
 
 

@@ -19,11 +19,11 @@ anything else gets a vector, and may group well with its like, but no noun fits 
 `clip-ViT-B-32`.
 
 ## Architecture
-A `CLIPModel` of transformers: a vision transformer ({image_size} px, patches of {patch_size} px, width
-{hidden_size}, {layers} layers, {heads} heads) and a text transformer (width {text_hidden_size},
-{text_layers} layers), both projected to {dim} dimensions. Its byte-pair tokenizer was learnt from the bundled
-nouns, most of which are one token. Pictures are scaled so that their shorter side is {image_size} px, then cut to
-the central square. Weights lie on disk as float16 and are computed in float32.
+A `VisionTextDualEncoderModel` of transformers. Images go through a ConvNeXt (Liu and others, 2022): {image_size} px,
+stages of {hidden_sizes} channels with {depths} blocks. Words go through CLIP's text transformer (Radford and
+others, 2021): width {text_hidden_size}, {text_layers} layers. Both are projected to {dim} dimensions. The byte-pair
+tokenizer was learnt from the bundled nouns, most of which are one token. Pictures are squeezed to
+{image_size} x {image_size} px, whole. Weights lie on disk as float16 and are computed in float32.
 
 ## What it saw
 | pictures | licence |
@@ -34,15 +34,20 @@ the central square. Weights lie on disk as float16 and are computed in float32.
 | waste: TrashNet (G. Thung and M. Yang) | MIT |
 
 {n_training_photos:,} photographs in all. They were at most 128 px.
-Words: the labels of these pictures, and the bundled nouns as distractors.
-Nothing else: no pretrained weights, no captions from elsewhere.
+Words: the labels of these pictures, the synonyms and hypernyms in `relations.toml`, and the bundled nouns as
+distractors. Nothing else: no pretrained weights, no captions from elsewhere.
 
 ## How it was trained
-{steps:,} steps of {batch_size} pictures on a CPU, with Muon for the matrices and AdamW for the rest. A picture
-chooses its label among all labels and {distractors} other nouns by a softmax over {logit_scale:g} times the
-cosine, with label smoothing; captions choose their noun likewise. Classes are balanced (count^-{balance:g}),
-pictures cropped, turned, mirrored, recoloured and mixed (CutMix), and {dropped:.0%} of the patches dropped
-until the last {full_share:.0%} of the steps. Weights are a moving average.
+{steps:,} steps of {batch_size} pictures on a CPU, in two cycles of falling rates (after {first_steps:,} steps they
+start once more, at {second_rate:.0%} of their height); the first {small_share:.0%} of the first cycle at {small_size}
+px. Muon for the matrices, AdamW for the rest. A picture chooses its label among all labels and {distractors} other
+nouns by a softmax over {early_logit_scale:g}, later {logit_scale:g} times the cosine, with label smoothing. Synonyms
+and hypernyms share {related:.0%} of the target, and hypernyms have {mixed_weight:.0%} where two pictures were mixed:
+what is neither the one nor the other is at least of their common kind. A linear layer, thrown away afterwards, tells
+the products of the groceries apart. Captions choose their noun likewise. Classes are balanced
+(count^-{balance:g}), pictures cropped, turned, mirrored, recoloured and mixed (CutMix) until the last
+{gentle_share:.0%} of a cycle;
+{renewed:.0%} of the renders are new in each epoch. Weights are a moving average.
 
     python -m concept_lib.embedding.demo_model.train --photos FILE
 
@@ -58,12 +63,14 @@ named right when its label is nearest among all {n_nouns:,} bundled nouns.
 | all photographs ({n_photos}) | {photo_top1:.3f} | {photo_top5:.3f} |
 | renders ({n_held_renders}) | {render_top1:.3f} | |
 
+Kinds with three held-out photographs or more whose mean vector has the right noun first: {centroids_right:.3f}.
+
 **Label confidence** is `1 / (1 + exp(-(c - midpoint) / scale))`, where `c` is the best cosine of a concept's vector
-over all nouns, with midpoint {midpoint} and scale {scale} (`weights/confidence.json`). They come from centroids
-of eight held-out pictures of one kind (median of `c`: {known:.2f}) against centroids of eight pictures of eight
-kinds and of eight drawn patterns (stripes, rings, noise and the like; median {foreign:.2f}). {refused:.0%} of
-the first and {accepted:.0%} of the second fall on the wrong side of .5. Patterns are easy: a real thing
-that the model never saw comes nearer to a noun than they do.
+over all nouns, with midpoint {midpoint} and scale {scale} (`weights/confidence.json`). The midpoint refuses
+{refused:.0%} of the concepts made of held-out pictures of one kind (median of `c`: {known:.2f}); of those made of
+many kinds, or of drawn patterns (stripes, rings, noise and the like), it lets {accepted:.0%} pass (median
+{foreign:.2f}).
+A real thing that the model never saw is harder to tell: see the control training in `benchmarks/`.
 
 ### By kind
 Kinds without figures were learnt, but none of their pictures is held out.
@@ -99,11 +106,13 @@ def model_card(
     return CARD.format(
         **recipe.as_dict(),
         **facts,
-        dropped=1 - recipe.patch_keep,
+        first_steps=recipe.first_steps,
+        related=recipe.synonym_weight + recipe.hypernym_weight,
         n_words=len(figures.rows),
         photo_top1=figures.photo_top1,
         photo_top5=figures.photo_top5,
         render_top1=figures.render_top1,
+        centroids_right=figures.centroids_right,
         n_photos=sum(row[1] for row in figures.rows),
         n_held_renders=sum(row[2] for row in figures.rows),
         table="\n".join(lines),

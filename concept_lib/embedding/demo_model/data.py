@@ -41,6 +41,8 @@ class Pictures:
         bool (n,), whether our renderer made it.
     words
         The distinct labels, sorted.
+    products
+        int64 (n,), which product it is, a finer kind than the label; -1 where the source does not tell.
     """
 
     pixels: np.ndarray
@@ -48,6 +50,7 @@ class Pictures:
     labels: np.ndarray
     rendered: np.ndarray
     words: tuple[str, ...]
+    products: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,10 +75,24 @@ def is_validation(source: str) -> bool:
     return int.from_bytes(hashlib.sha256(source.encode()).digest()[:8], "big") % 100 < HELD_OUT_PERCENT
 
 
+def product_name(source: str) -> str:
+    """The product that a grocery's path names, empty for anything else.
+
+    Examples
+    --------
+    >>> product_name("grocery/dataset/train/Fruit/Apple/Pink-Lady/Pink-Lady_014.jpg")
+    'Fruit/Apple/Pink-Lady'
+    >>> product_name("trash/dataset-resized/trash/trash22.jpg")
+    ''
+    """
+    _, found, path = source.partition("grocery/dataset/")
+    return "/".join(path.split("/")[1:-1]) if found else ""
+
+
 def load_pictures(
     photos: Path, *, renders_per_kind: int, renders_held_out: int = 12, progress: Progress | None = None
 ) -> tuple[Pictures, Pictures]:
-    """Decode the photos and render the gallery afresh.
+    """Decode the photos and render the gallery.
 
     Parameters
     ----------
@@ -116,13 +133,36 @@ def load_pictures(
     held_out = np.array(
         [is_validation(source) for source in sources] + [seed >= VALIDATION_SEED for _, seed in seeds], bool
     )
-    names = labels + [kind for kind, _ in seeds]
-    words = tuple(sorted(set(names)))
-    index = {word: i for i, word in enumerate(words)}
-    codes = np.array([index[name] for name in names], np.int64)
+    words, codes = _codes(labels + [kind for kind, _ in seeds])
+    products = np.full(total, -1)
+    named = np.array([bool(product_name(source)) for source in sources])
+    products[: len(sources)][named] = _codes(
+        [product_name(source) for source in sources if product_name(source)]
+    )[1]
     rendered = np.arange(total) >= len(labels)
-    whole = Pictures(pixels, sizes, codes, rendered, words)
+    whole = Pictures(pixels, sizes, codes, rendered, words, products)
     return select(whole, ~held_out), select(whole, held_out)
+
+
+def renew_renders(pictures: Pictures, before: int, epoch: int, *, share: float) -> None:
+    """Bring the renders from one epoch to a later one, in place.
+
+    Each slot is rendered afresh every ``1 / share`` epochs; what it holds depends on the epoch alone.
+
+    Parameters
+    ----------
+    before, epoch
+        From 0, at which the renders are as they were loaded.
+    """
+    slots = np.flatnonzero(pictures.rendered)
+    period = round(1 / share)
+    for slot, row in enumerate(slots):
+        offset = period - 1 - slot % period
+        generation = (epoch + offset) // period
+        if generation != (before + offset) // period:
+            seed = RENDER_SEED + generation * len(slots) + slot
+            picture = render(pictures.words[pictures.labels[row]], seed)
+            _store(picture, pictures.pixels, pictures.sizes, int(row))
 
 
 def select(pictures: Pictures, rows: np.ndarray) -> Pictures:
@@ -133,7 +173,22 @@ def select(pictures: Pictures, rows: np.ndarray) -> Pictures:
         pictures.labels[rows],
         pictures.rendered[rows],
         pictures.words,
+        pictures.products[rows],
     )
+
+
+def leave_out(pictures: Pictures, kinds: Sequence[str]) -> Pictures:
+    """Drop the pictures of some kinds; the words stay.
+
+    Raises
+    ------
+    ConceptError
+        When there is no such kind.
+    """
+    unknown = sorted(set(kinds) - set(pictures.words))
+    if unknown:
+        raise ConceptError(f"no such kind: {', '.join(unknown)}; the kinds are {', '.join(pictures.words)}")
+    return select(pictures, ~np.isin(np.array(pictures.words)[pictures.labels], list(kinds)))
 
 
 def sampling_weights(pictures: Pictures, *, balance: float, render_share: float) -> np.ndarray:
@@ -152,10 +207,18 @@ def sampling_weights(pictures: Pictures, *, balance: float, render_share: float)
     return weights
 
 
+def _codes(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """The distinct names, sorted, and the place of each name among them."""
+    words, codes = np.unique(np.array(names, dtype=str), return_inverse=True)
+    return tuple(words.tolist()), codes.astype(np.int64)
+
+
 def _store(picture: Image.Image, pixels: np.ndarray, sizes: np.ndarray, row: int) -> None:
+    """Put a picture into its square, its border repeated to the right and below."""
     picture = picture.convert("RGB")
     if max(picture.size) > CANVAS:
         picture.thumbnail((CANVAS, CANVAS), Image.Resampling.BICUBIC)
     array = np.asarray(picture)
-    pixels[row, : array.shape[0], : array.shape[1]] = array
-    sizes[row] = array.shape[:2]
+    height, width = array.shape[:2]
+    pixels[row] = np.pad(array, ((0, CANVAS - height), (0, CANVAS - width), (0, 0)), mode="edge")
+    sizes[row] = height, width

@@ -13,9 +13,12 @@ from concept_lib.embedding.demo_model.data import Pictures
 from concept_lib.embedding.demo_model.model import image_features, text_features
 from concept_lib.embedding.demo_model.recipe import Network, Tokenizer
 from concept_lib.embedding.demo_model.text import tokenize
+from concept_lib.modeling.exemplars import choose_exemplars, concept_vectors
 
-GROUP = 8
-"""Pictures in a centroid, as many as a concept has exemplars."""
+GROUP = 16
+"""Pictures in a stand-in for a concept: enough to choose its exemplars from."""
+REFUSED = 0.1
+"""Share of concepts of known kinds that may stay unnamed, so that many of unknown kinds do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,19 @@ class Figures:
     rows
         One a word: word, photos, renders, share of pictures whose first noun is right, share with the right
         noun among the first five (NaN where there is no picture), and the commonest wrong noun (or empty).
+    photo_top1, photo_top5
+        Share of all photos with the right noun first, and among the first five, of all nouns.
+    render_top1
+        Share of all renders with the right noun first.
+    centroids_right
+        Share of the kinds with three photos or more whose mean vector has the right noun first.
     """
 
     rows: list[tuple[str, int, int, float, float, str]]
     photo_top1: float
     photo_top5: float
     render_top1: float
+    centroids_right: float
 
 
 def embed_pictures(model: Network, pictures: Pictures) -> np.ndarray:
@@ -95,18 +105,28 @@ def naming_figures(
         float(np.mean(rank[photo] == 0)),
         float(np.mean(rank[photo] < 5)),
         float(np.mean(rank[pictures.rendered] == 0)) if pictures.rendered.any() else float("nan"),
+        _centroids_right(image_vectors[photo], truth[photo], noun_vectors),
     )
 
 
-def centroid_cosines(
+def _centroids_right(image_vectors: np.ndarray, truth: np.ndarray, noun_vectors: np.ndarray) -> float:
+    kinds = [noun for noun, count in Counter(truth.tolist()).items() if count >= 3]
+    first = [int((image_vectors[truth == noun].mean(axis=0) @ noun_vectors.T).argmax()) for noun in kinds]
+    return float(np.mean(np.array(first) == kinds)) if kinds else float("nan")
+
+
+def concept_cosines(
     image_vectors: np.ndarray, labels: np.ndarray, noun_vectors: np.ndarray, seed: int, *, mixed: bool = False
 ) -> np.ndarray:
-    """Best cosine over all nouns of centroids of `GROUP` pictures, four for each label.
+    """Best cosine over all nouns of stand-ins for concepts, four for each label.
+
+    A stand-in is made of `GROUP` pictures of one label or fewer, and gets its vector from its exemplars as a
+    concept does.
 
     Parameters
     ----------
     mixed
-        Take the pictures of a centroid from as many labels, not from one: a concept of nothing in particular.
+        Take the pictures from as many labels, not from one: a concept of nothing in particular.
 
     Returns
     -------
@@ -115,29 +135,30 @@ def centroid_cosines(
     """
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(labels == code) for code in np.unique(labels)]
-    centroids = []
+    groups = []
     for own in members * 4:
-        drawn = [members[i] for i in rng.permutation(len(members))[:GROUP]] if mixed else [own] * GROUP
-        centroids.append(image_vectors[[rng.choice(rows) for rows in drawn]].mean(axis=0))
-    best: np.ndarray = (_unit(np.array(centroids)) @ noun_vectors.T).max(axis=1)
+        if mixed:
+            own = np.array([rng.choice(members[i]) for i in rng.permutation(len(members))[:GROUP]])
+        groups.append(rng.permutation(own)[:GROUP])
+    vectors = image_vectors[np.concatenate(groups)]
+    codes = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    exemplars = choose_exemplars(vectors, codes, np.ones(len(codes)))
+    best: np.ndarray = (concept_vectors(vectors, exemplars) @ noun_vectors.T).max(axis=1)
     return best
 
 
-def calibrate(known: np.ndarray, foreign: np.ndarray) -> dict[str, float]:
-    """Midpoint and scale of the logistic that tells the two groups of cosines apart (Platt 1999).
+def calibrate(known: np.ndarray) -> dict[str, float]:
+    """Midpoint and scale of the logistic that turns a concept's best cosine into a confidence.
 
-    The midpoint is where the shares wrongly refused and wrongly named are equal; the scale puts the median of
-    the known at a confidence of 0.95.
+    The midpoint refuses the `REFUSED` share of concepts of known kinds that are least sure; the scale puts
+    their median at a confidence of 0.95.
 
     Examples
     --------
-    >>> calibrate(np.array([0.7, 0.8, 0.9]), np.array([0.1, 0.2, 0.3]))
-    {'midpoint': 0.5, 'scale': 0.1019}
+    >>> calibrate(np.linspace(0.5, 0.9, 101))
+    {'midpoint': 0.54, 'scale': 0.0543}
     """
-    cuts = np.unique(np.concatenate([known, foreign]))
-    cuts = (cuts[1:] + cuts[:-1]) / 2
-    wrong = [max(np.mean(known < cut), np.mean(foreign >= cut)) for cut in cuts]
-    midpoint = float(np.median(cuts[np.isclose(wrong, min(wrong))]))
+    midpoint = float(np.quantile(known, REFUSED))
     scale = max((float(np.median(known)) - midpoint) / np.log(0.95 / 0.05), 0.01)
     return {"midpoint": round(midpoint, 4), "scale": round(float(scale), 4)}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from concept_lib.embedding.demo_model.augment import MEAN, STD
+from concept_lib.embedding.demo_model.model import PRODUCT_HEAD
 from concept_lib.embedding.demo_model.recipe import Network, Tokenizer
 from concept_lib.storage import write_file
 
@@ -17,24 +18,26 @@ def export_model(model: Network, tokenizer: Tokenizer, confidence: Mapping[str, 
     Weights are float16 on disk, and the config asks for float32 arithmetic, for float16 is slow on a CPU.
     """
     from safetensors.torch import save
-    from transformers import CLIPImageProcessor, CLIPProcessor
+    from transformers import CLIPImageProcessor, VisionTextDualEncoderProcessor
 
     folder.mkdir(parents=True, exist_ok=True)
-    vision, text = model.config.vision_config, model.config.text_config
+    side = model.config.vision_config.image_size
     processor = CLIPImageProcessor(
-        size={"shortest_edge": vision.image_size},
-        crop_size={"height": vision.image_size, "width": vision.image_size},
-        image_mean=list(MEAN),
-        image_std=list(STD),
+        size={"height": side, "width": side}, do_center_crop=False, image_mean=list(MEAN), image_std=list(STD)
     )
-    tokenizer.model_max_length = text.max_position_embeddings
-    CLIPProcessor(processor, tokenizer).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    tokenizer.model_max_length = model.config.text_config.max_position_embeddings
+    pair = VisionTextDualEncoderProcessor(processor, tokenizer)  # type: ignore[no-untyped-call]
+    pair.save_pretrained(folder)
     processor.save_pretrained(folder)  # preprocessor_config.json, which older readers look for
-    config = model.config.to_dict() | {"architectures": ["CLIPModel"], "dtype": "float32"}
+    config = model.config.to_dict() | {"architectures": ["VisionTextDualEncoderModel"], "dtype": "float32"}
     for part in ("vision_config", "text_config"):
         config[part]["dtype"] = "float32"
     _write_json(folder / "config.json", config)
-    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: tensor.half().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith(PRODUCT_HEAD)
+    }
     write_file(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
     _write_json(folder / "confidence.json", dict(confidence))
 

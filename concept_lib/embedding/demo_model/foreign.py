@@ -85,4 +85,5 @@ def foreign_pictures(per_pattern: int, seed: int) -> Pictures:
         labels=np.repeat(np.arange(len(FIELDS)), per_pattern),
         rendered=np.ones(n, bool),
         words=tuple(field.__name__.strip("_") for field in FIELDS),
+        products=np.full(n, -1),
     )

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from concept_lib.embedding.demo_model import augment
 from concept_lib.embedding.demo_model.checkpoint import load_checkpoint, save_checkpoint
-from concept_lib.embedding.demo_model.data import Pictures, sampling_weights
-from concept_lib.embedding.demo_model.model import build_model, prepare_image_tower
-from concept_lib.embedding.demo_model.objective import draw_views, draw_words, objective
+from concept_lib.embedding.demo_model.data import Pictures, renew_renders, sampling_weights
+from concept_lib.embedding.demo_model.model import PRODUCT_HEAD, build_model
+from concept_lib.embedding.demo_model.objective import Views, Words, draw_views, draw_words, objective
 from concept_lib.embedding.demo_model.recipe import Network, Recipe, Tokenizer
+from concept_lib.embedding.demo_model.relations import load_relations, targets
 from concept_lib.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 CHECKPOINT_EVERY = 50
+Drawing: TypeAlias = tuple[Views, Words]
 
 
 @dataclass(slots=True)
@@ -35,6 +37,18 @@ class State:
     average: dict[str, Tensor]
     optimizers: dict[str, Optimizer]
     step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What stays the same while it learns."""
+
+    pictures: Pictures
+    weights: np.ndarray
+    known: list[str]
+    others: list[str]
+    wanted: np.ndarray
+    tokenizer: Tokenizer
 
 
 def learn(
@@ -67,39 +81,46 @@ def learn(
     state.step = load_checkpoint(
         checkpoint, identity=identity, model=state.model, average=state.average, optimizers=state.optimizers
     )
-    weights = sampling_weights(pictures, balance=recipe.balance, render_share=recipe.render_share)
-    others = [word for word in nouns if word not in set(pictures.words)]
+    lesson = _lesson(recipe, pictures, nouns, tokenizer)
     end = recipe.steps if last_step is None else min(last_step, recipe.steps)
-    while state.step < end:
-        _step(recipe, state, pictures, weights, others, tokenizer)
-        state.step += 1
-        if state.step % CHECKPOINT_EVERY == 0 or state.step == end:
-            save_checkpoint(
-                checkpoint,
-                step=state.step,
-                identity=identity,
-                model=state.model,
-                average=state.average,
-                optimizers=state.optimizers,
-            )
-        if progress:
-            progress(state.step, recipe.steps)
+    with closing(_drawings(recipe, lesson, range(state.step, end))) as drawings:
+        for drawing in drawings:
+            _step(recipe, state, lesson, drawing)
+            state.step += 1
+            if state.step % CHECKPOINT_EVERY == 0 or state.step == end:
+                save_checkpoint(
+                    checkpoint,
+                    step=state.step,
+                    identity=identity,
+                    model=state.model,
+                    average=state.average,
+                    optimizers=state.optimizers,
+                )
+            if progress:
+                progress(state.step, recipe.steps)
     state.model.load_state_dict(state.average)
     return state.model.eval()
 
 
-def learning_rate_share(step: int, steps: int, warmup: float) -> float:
-    """Linear warm-up, then a cosine down to zero; 0..1.
+def _lesson(recipe: Recipe, pictures: Pictures, nouns: Sequence[str], tokenizer: Tokenizer) -> Lesson:
+    """A word without pictures is a distractor like any other noun."""
+    taught = np.unique(pictures.labels)
+    kinds = [pictures.words[code] for code in taught]
+    relations = load_relations(kinds)
+    known = list(dict.fromkeys([*kinds, *relations.words()]))
+    wanted = np.zeros((2, len(pictures.words), len(known)), np.float32)
+    for row, share in enumerate((recipe.hypernym_weight, recipe.mixed_weight)):
+        wanted[row, taught] = targets(
+            kinds, known, relations, synonyms=recipe.synonym_weight, hypernyms=share
+        )
+    weights = sampling_weights(pictures, balance=recipe.balance, render_share=recipe.render_share)
+    return Lesson(pictures, weights, known, sorted(set(nouns) - set(known)), wanted, tokenizer)
 
-    Examples
-    --------
-    >>> [round(learning_rate_share(step, 100, 0.1), 2) for step in (0, 9, 55, 99)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    ramp = max(1, round(steps * warmup))
-    if step < ramp:
-        return (step + 1) / ramp
-    return 0.5 * (1 + math.cos(math.pi * (step - ramp) / max(1, steps - ramp)))
+
+def _epoch(recipe: Recipe, pictures: Pictures, step: int) -> int:
+    """Whole passes over the photos before a step."""
+    drawn = step * recipe.batch_size * (1 - recipe.render_share)
+    return int(drawn // max(1, int((~pictures.rendered).sum())))
 
 
 def _identity(recipe: Recipe, pictures: Pictures, nouns: Sequence[str], tokenizer: Tokenizer) -> str:
@@ -115,19 +136,12 @@ def _fresh_state(recipe: Recipe, pictures: Pictures, tokenizer: Tokenizer) -> St
 
     torch.manual_seed(recipe.seed)
     model = build_model(
-        recipe, n_tokens=len(tokenizer), start_id=tokenizer.bos_token_id, end_id=tokenizer.eos_token_id
+        recipe,
+        n_tokens=len(tokenizer),
+        start_id=tokenizer.bos_token_id,
+        end_id=tokenizer.eos_token_id,
+        n_products=max(1, int(pictures.products.max()) + 1),
     )
-    rng = np.random.default_rng(recipe.seed)
-    views = augment.training_views(
-        pictures,
-        rng.integers(len(pictures), size=min(512, len(pictures))),
-        rng,
-        image_size=recipe.image_size,
-        gentle=True,
-    )
-    size = recipe.patch_size
-    patches = views.unfold(2, size, size).unfold(3, size, size).permute(0, 2, 3, 1, 4, 5)
-    prepare_image_tower(model, patches.reshape(-1, 3, size, size).numpy(), recipe.seed)
     model.train()
     average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return State(model, average, _optimizers(model, recipe))
@@ -141,7 +155,7 @@ def _optimizers(model: Network, recipe: Recipe) -> dict[str, Optimizer]:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if parameter.ndim == 2 and "embedding" not in name:
+        if parameter.ndim == 2 and "embedding" not in name and PRODUCT_HEAD not in name:
             matrices.append(parameter)
         elif "token_embedding" in name:
             embeddings.append(parameter)
@@ -158,26 +172,42 @@ def _optimizers(model: Network, recipe: Recipe) -> dict[str, Optimizer]:
     return {"muon": muon, "adam": adam}
 
 
-def _step(
-    recipe: Recipe,
-    state: State,
-    pictures: Pictures,
-    weights: np.ndarray,
-    others: Sequence[str],
-    tokenizer: Tokenizer,
-) -> None:
+def _drawings(recipe: Recipe, lesson: Lesson, steps: range) -> Generator[Drawing]:
+    """Words and pictures of each step, drawn while the step before is learnt."""
+    epoch = 0
+
+    def draw(step: int) -> Drawing:
+        nonlocal epoch
+        if epoch < (now := _epoch(recipe, lesson.pictures, step)):
+            renew_renders(lesson.pictures, epoch, now, share=recipe.renewed)
+            epoch = now
+        rng = np.random.default_rng([recipe.seed, step])
+        words = draw_words(recipe, lesson.known, lesson.others, rng)
+        return draw_views(recipe, lesson.pictures, lesson.weights, rng, step), words
+
+    with ThreadPoolExecutor(1) as thread:
+        waiting = [thread.submit(draw, step) for step in steps[:1]]
+        for step in steps:
+            drawing = waiting.pop().result()
+            if step + 1 < steps.stop:
+                waiting.append(thread.submit(draw, step + 1))
+            yield drawing
+
+
+def _step(recipe: Recipe, state: State, lesson: Lesson, drawing: Drawing) -> None:
     import torch
 
-    rng = np.random.default_rng([recipe.seed, state.step])
-    share = learning_rate_share(state.step, recipe.steps, recipe.warmup)
+    torch.manual_seed(recipe.seed * 1_000_003 + state.step)  # of the dropped paths
+    share = recipe.rate_at(state.step)
     for optimizer in state.optimizers.values():
         optimizer.zero_grad(set_to_none=True)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * share
-    words = draw_words(recipe, pictures.words, others, rng)
-    gentle = state.step >= (1 - recipe.full_share) * recipe.steps
-    views = draw_views(recipe, pictures, weights, rng, gentle=gentle)
-    loss = objective(recipe, state.model, views, words, tokenizer)
+    views, words = drawing
+    scale = recipe.scale_at(state.step)
+    loss = objective(
+        recipe, state.model, lesson.pictures, views, words, lesson.tokenizer, lesson.wanted, scale
+    )
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
     for optimizer in state.optimizers.values():

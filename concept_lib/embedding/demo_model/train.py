@@ -16,11 +16,12 @@ import numpy as np
 
 from concept_lib.embedding.demo_model import evaluate
 from concept_lib.embedding.demo_model.card import model_card
-from concept_lib.embedding.demo_model.data import Pictures, load_pictures
+from concept_lib.embedding.demo_model.data import Pictures, leave_out, load_pictures
 from concept_lib.embedding.demo_model.export import export_model
 from concept_lib.embedding.demo_model.foreign import foreign_pictures
 from concept_lib.embedding.demo_model.learn import learn
 from concept_lib.embedding.demo_model.recipe import Network, Recipe, Tokenizer
+from concept_lib.embedding.demo_model.relations import load_relations
 from concept_lib.embedding.demo_model.text import train_tokenizer
 from concept_lib.progress import Progress
 from concept_lib.storage import write_file
@@ -56,7 +57,8 @@ def train(
             photos, renders_per_kind=recipe.renders_per_kind, progress=progress
         )
     words = sorted({*nouns, *training.words})
-    tokenizer = train_tokenizer(words, recipe.vocab_size)
+    tokenizer = train_tokenizer([*words, *load_relations(training.words).words()], recipe.vocab_size)
+    training, validation = (leave_out(pictures, recipe.without) for pictures in (training, validation))
     checkpoint = work_dir / "checkpoint.safetensors"
     with _bar("Steps") as progress:
         model = learn(recipe, training, words, tokenizer, checkpoint, last_step=last_step, progress=progress)
@@ -81,14 +83,14 @@ def _finish(
     patterns = foreign_pictures(16, recipe.seed)
     pattern_vectors = evaluate.embed_pictures(model, patterns)
     labels, seed = validation.labels, recipe.seed
-    known = evaluate.centroid_cosines(image_vectors, labels, noun_vectors, seed)
+    known = evaluate.concept_cosines(image_vectors, labels, noun_vectors, seed)
     foreign = np.concatenate(
         [
-            evaluate.centroid_cosines(image_vectors, labels, noun_vectors, seed, mixed=True),
-            evaluate.centroid_cosines(pattern_vectors, patterns.labels, noun_vectors, seed),
+            evaluate.concept_cosines(image_vectors, labels, noun_vectors, seed, mixed=True),
+            evaluate.concept_cosines(pattern_vectors, patterns.labels, noun_vectors, seed),
         ]
     )
-    confidence = evaluate.calibrate(known, foreign)
+    confidence = evaluate.calibrate(known)
     export_model(model, tokenizer, confidence, out / "weights")
     facts = confidence | {
         "megabytes": sum(file.stat().st_size for file in (out / "weights").iterdir()) / 1e6,
