@@ -26,7 +26,7 @@ from concept_lib.database.history import (
     write_history,
 )
 from concept_lib.database.integrity import dangling_references
-from concept_lib.database.past import Account, assignment_of, past_tables, title_of
+from concept_lib.database.past import Account, assignment_of, past_tables, stability_metrics, title_of
 from concept_lib.database.present import present_tables
 from concept_lib.database.publish import SCHEMA_VERSION, build_database, product_version, replace_database
 from concept_lib.database.state import MODEL, Published
@@ -77,7 +77,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
             mlflow_run_id=mlflow_run_id,
             n_embedded=_embedded(made, context.run.run_id),
             metrics=told.metrics,
-            settings=session.settings.model_dump(),
+            settings=session.settings,
             data_versions=_data_versions(session, made, assets, mark),
         )
         free = max([before.next_free_id, *(key + 1 for key in present["concepts"]["concept_id"].to_pylist())])
@@ -199,6 +199,7 @@ def _told(
         "outliers": of_image.count(-1),
         **assets["clusters"].info["metrics"],
         **assets["labels"].info["metrics"],
+        **stability_metrics(session.published, present, session.settings),
         **seconds,
         "seconds_total": (datetime.now(UTC) - session.started_at).total_seconds(),
     }

@@ -90,6 +90,24 @@ class Exemplars(Section):
     diversity: float = Field(0.3, ge=0, le=1, description="0: the closest images; 1: the most different ones")
 
 
+class Identity(Section):
+    """How concepts keep their ids over a refit, and from when on a change of theirs is an event."""
+
+    min_jaccard: float = Field(
+        0.3, gt=0, le=1, description="least overlap (Jaccard) of a cluster and the concept that it carries on"
+    )
+    split_share: float = Field(
+        0.25, gt=0, le=0.5, description="least share of a concept's images in each part of its split"
+    )
+    merge_share: float = Field(
+        0.5, gt=0, le=1, description="least share of a concept's images that a merge takes in"
+    )
+    growth_share: float = Field(
+        0.1, ge=0, description="least growth or shrinkage that is told, as a share of the images before"
+    )
+    growth_images: int = Field(5, ge=1, description="least growth or shrinkage that is told, in images")
+
+
 class Collages(Section):
     """One picture a concept, made of its exemplars."""
 
@@ -129,6 +147,7 @@ class Settings(Section):
     reduction: Reduction = Reduction()
     clustering: Clustering = Clustering()
     exemplars: Exemplars = Exemplars()
+    identity: Identity = Identity()
     collages: Collages = Collages()
     labels: Labels = Labels()
     tracking: Tracking = Tracking()

@@ -18,7 +18,7 @@ from concept_lib.database.present import cluster_table, label_tables, member_tab
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.fit import fit_concepts
-from concept_lib.modeling.identity import fresh_ids
+from concept_lib.modeling.identity import match_concepts, survivors
 from concept_lib.modeling.naming import Naming, name_concepts
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
@@ -26,7 +26,9 @@ from concept_lib.settings import Labels
 from concept_lib.storage import Contents, StoredAsset
 
 CODE_VERSION = "1"
-REDUCTION, CLUSTERING, EXEMPLARS, LABELS = map(setting, ("reduction", "clustering", "exemplars", "labels"))
+REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY, LABELS = map(
+    setting, ("reduction", "clustering", "exemplars", "identity", "labels")
+)
 
 
 @dg.asset(
@@ -64,7 +66,7 @@ def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
 
 
 @dg.asset(
-    deps=[image_embeddings, reduced_vectors, key(CLUSTERING), key(EXEMPLARS)],
+    deps=[image_embeddings, reduced_vectors, key(CLUSTERING), key(EXEMPLARS), key(IDENTITY)],
     group_name="concepts",
     kinds={"python", "parquet", "hdbscan"},
     owners=["team:concept-atlas"],
@@ -73,8 +75,8 @@ def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
 def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
     """HDBSCAN's groups as concepts: members, exemplars and a unit vector each.
 
-    An image of no group is an outlier, concept -1. Every fit takes fresh concept ids, so that no id is
-    ever used twice.
+    An image of no group is an outlier, concept -1. Groups take over the ids of the published concepts by matching on
+    the images that both share; the others get ids that were never used.
     """
     session = storage.session
     settings = session.settings
@@ -89,8 +91,13 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
             n_exemplars=settings.exemplars.n_exemplars,
             diversity=settings.exemplars.diversity,
         )
-        ids = fresh_ids(fit.vectors.shape[0], session.published.next_free_id)
         image_ids = embeddings.table("ids")["image_id"].to_pylist()
+        ids = match_concepts(
+            *survivors(session.published.assignment, dict(zip(image_ids, fit.labels.tolist(), strict=True))),
+            n_clusters=len(fit.vectors),
+            next_free_id=session.published.next_free_id,
+            min_jaccard=settings.identity.min_jaccard,
+        )
         return Contents(
             arrays={"vectors": fit.vectors},
             tables={"members": member_table(image_ids, fit, ids), "concepts": cluster_table(fit, ids)},

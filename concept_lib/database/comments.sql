@@ -111,10 +111,10 @@ COMMENT ON COLUMN concept_events.kind IS 'born, died, split, merged, grew, shran
 COMMENT ON COLUMN concept_events.concept_id IS 'The concept; of a split the old one, of a merge the new one.';
 COMMENT ON COLUMN concept_events.other_concept_id IS 'One part of a split, or one source of a merge, a row.';
 COMMENT ON COLUMN concept_events.overlap IS 'Shared survivors / the old concept''s survivors.';
-COMMENT ON COLUMN concept_events.n_before IS 'Images before.';
-COMMENT ON COLUMN concept_events.n_after IS 'Images after.';
-COMMENT ON COLUMN concept_events.label_before IS 'Label before.';
-COMMENT ON COLUMN concept_events.label_after IS 'Label after.';
+COMMENT ON COLUMN concept_events.n_before IS 'Images before; of a split''s concept, or of a merge''s source.';
+COMMENT ON COLUMN concept_events.n_after IS 'Images after; of a split''s part, or of a merge''s concept.';
+COMMENT ON COLUMN concept_events.label_before IS 'Label before, of the same concept as n_before.';
+COMMENT ON COLUMN concept_events.label_after IS 'Label after, of the same concept as n_after.';
 
 COMMENT ON TABLE image_moves IS 'Every change of concept of every image; membership_at(n) replays it.';
 COMMENT ON COLUMN image_moves.refresh_id IS 'The refresh.';

@@ -13,7 +13,10 @@ import pyarrow as pa
 
 from concept_lib.database.history import PAST_SCHEMAS
 from concept_lib.database.state import Published
-from concept_lib.modeling.identity import ConceptState, concept_events, image_moves
+from concept_lib.modeling.events import ConceptEvent, ConceptState, EventRules, concept_events, image_moves
+from concept_lib.modeling.identity import drift, overlap, survivors
+from concept_lib.modeling.quality import stability
+from concept_lib.settings import Settings
 from concept_lib.storage import canonical_json
 
 
@@ -36,7 +39,7 @@ class Account:
     metrics
         What MLflow gets.
     settings
-        All settings, by section.
+        All settings; those of ``identity`` say from when on a change is an event.
     data_versions
         ``{"assets": {asset: {"fingerprint", "data_version"}}, "inputs": {input: version}}``.
     """
@@ -50,7 +53,7 @@ class Account:
     mlflow_run_id: str | None
     n_embedded: int
     metrics: Mapping[str, float]
-    settings: Mapping[str, Any]
+    settings: Settings
     data_versions: Mapping[str, Any]
 
 
@@ -86,31 +89,70 @@ def past_tables(before: Published, present: Mapping[str, pa.Table], account: Acc
     dict
         ``refreshes`` (one row), ``concept_history``, ``concept_events``, ``image_moves``.
     """
-    after = assignment_of(present["concept_images"])
-    concepts = present["concepts"].to_pylist()
-    states_before = {key: ConceptState(known.n_images, known.label) for key, known in before.concepts.items()}
-    states_after = {row["concept_id"]: ConceptState(row["n_images"], row["label"]) for row in concepts}
     number = {"refresh_id": account.refresh_id}
-    events = [{**number, **event} for event in concept_events(states_before, states_after)]
+    after, drifts = assignment_of(present["concept_images"]), _drifts(before, present)
     moves = [{**number, **move} for move in image_moves(before.assignment, after)]
-    same_model = before.model == present["schema_info"]["model_fingerprint"][0].as_py()
-    history = [{**number, **row, "drift": _drift(row, before) if same_model else None} for row in concepts]
+    concepts = present["concepts"].to_pylist()
     rows = {
         "refreshes": [_refresh_row(before, present, account)],
-        "concept_history": history,
-        "concept_events": events,
+        "concept_history": [{**number, **row, "drift": drifts.get(row["concept_id"])} for row in concepts],
+        "concept_events": [{**number, **event} for event in _events(before, present, account.settings)],
         "image_moves": moves,
     }
     return {name: pa.Table.from_pylist(rows[name], schema=schema) for name, schema in PAST_SCHEMAS.items()}
 
 
-def _drift(row: Mapping[str, Any], before: Published) -> float | None:
-    """1 - cosine of a concept's vector to its last; None for a new concept."""
-    known = before.concepts.get(row["concept_id"])
-    if known is None:
-        return None
-    cosine = float(np.dot(np.asarray(row["embedding"], np.float64), known.vector))
-    return max(0.0, 1.0 - cosine)
+def stability_metrics(
+    before: Published, present: Mapping[str, pa.Table], settings: Settings
+) -> dict[str, float]:
+    """How much of the published state lasts in the next, in figures to plot.
+
+    Returns
+    -------
+    dict
+        ``ids_kept``, ``ids_kept_bound``, ``ari``, ``moved``, ``born``, ``died`` and ``mean_drift``; those that mean
+        nothing, as all do at the first refresh, are left out.
+    """
+    if before.refresh is None:
+        return {}
+    was, now = survivors(before.assignment, assignment_of(present["concept_images"]))
+    living = set(present["concepts"]["concept_id"].to_pylist())
+    drifts = list(_drifts(before, present).values())
+    figures = {
+        **stability(was, now, settings.identity.min_jaccard),
+        "born": float(len(living - before.concepts.keys())),
+        "died": float(len(before.concepts.keys() - living)),
+        "mean_drift": float(np.mean(drifts)) if drifts else float("nan"),
+    }
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+
+def _events(before: Published, present: Mapping[str, pa.Table], settings: Settings) -> list[ConceptEvent]:
+    """What happened to concepts, from when on the settings say that it counts."""
+    found = overlap(*survivors(before.assignment, assignment_of(present["concept_images"])))
+    rules = EventRules(**settings.identity.model_dump(include=set(EventRules._fields)))
+    return concept_events(
+        {key: ConceptState(known.n_images, known.label) for key, known in before.concepts.items()},
+        {
+            row["concept_id"]: ConceptState(row["n_images"], row["label"])
+            for row in present["concepts"].select(["concept_id", "n_images", "label"]).to_pylist()
+        },
+        found,
+        rules,
+    )
+
+
+def _drifts(before: Published, present: Mapping[str, pa.Table]) -> dict[int, float]:
+    """Drift of each concept that was there before, where the same model made both vectors."""
+    if before.model != present["schema_info"]["model_fingerprint"][0].as_py():
+        return {}
+    concepts = present["concepts"]
+    vectors = zip(concepts["concept_id"].to_pylist(), concepts["embedding"].to_pylist(), strict=True)
+    return {
+        key: drift(np.array(vector), before.concepts[key].vector)
+        for key, vector in vectors
+        if key in before.concepts
+    }
 
 
 def _refresh_row(before: Published, present: Mapping[str, pa.Table], account: Account) -> dict[str, Any]:
@@ -137,6 +179,6 @@ def _refresh_row(before: Published, present: Mapping[str, pa.Table], account: Ac
         "n_concepts": present["concepts"].num_rows,
         "n_outliers": of_image.count(-1),
         "metrics": sorted(account.metrics.items()),
-        "settings": canonical_json(account.settings).decode(),
+        "settings": canonical_json(account.settings.model_dump()).decode(),
         "data_versions": canonical_json(account.data_versions).decode(),
     }

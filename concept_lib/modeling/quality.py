@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from concept_lib.modeling.identity import best_relabelling, overlap
+
 MAX_SILHOUETTE_ROWS = 5_000
 """Above it the silhouette, whose cost is quadratic, is that of a sample."""
 
@@ -115,3 +117,46 @@ def diversity(shown: Iterable[npt.ArrayLike]) -> float:
     """
     words = np.concatenate([np.zeros(0, dtype=np.intp), *(np.asarray(w, dtype=np.intp) for w in shown)])
     return len(np.unique(words)) / len(words) if len(words) else float("nan")
+
+
+def stability(
+    before: npt.NDArray[np.integer], after: npt.NDArray[np.integer], min_jaccard: float = 0.3
+) -> dict[str, float]:
+    """How much of one assignment lasts in the next.
+
+    Parameters
+    ----------
+    before, after
+        Concept of each survivor (an image of both states) by its lasting id, -1 for an outlier; shape (s,).
+    min_jaccard
+        Least Jaccard index of a pair of concepts in the best relabelling.
+
+    Returns
+    -------
+    dict
+        ``ids_kept``: share of the survivors, in a concept both times, that kept their id. ``ids_kept_bound``: the
+        same under the best one-to-one relabelling among pairs of `min_jaccard`. ``ari``: adjusted Rand index of the
+        two assignments, outliers being one group. ``moved``: survivors of another concept than before. NaN where
+        there is no survivor.
+
+    References
+    ----------
+    L. Hubert, P. Arabie (1985). Comparing partitions. Journal of Classification 2.
+
+    Examples
+    --------
+    >>> stability(np.array([4, 4, 6, 6, -1]), np.array([4, 4, 7, 7, -1]))
+    {'ids_kept': 0.5, 'ids_kept_bound': 1.0, 'ari': 1.0, 'moved': 2.0}
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    found = overlap(before, after)
+    rows, columns = best_relabelling(found, min_jaccard)
+    both = (before >= 0) & (after >= 0)
+    n_both = np.count_nonzero(both) or float("nan")
+    return {
+        "ids_kept": float(np.count_nonzero(both & (before == after)) / n_both),
+        "ids_kept_bound": float(found.shared[rows, columns].sum() / n_both),
+        "ari": float(adjusted_rand_score(before, after)) if len(before) else float("nan"),
+        "moved": float(np.count_nonzero(before != after)),
+    }

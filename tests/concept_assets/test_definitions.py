@@ -26,7 +26,13 @@ EDGES = {
     "image_embeddings": {"images", "settings/embedding"},
     "vocabulary_embeddings": {"vocabulary", "settings/embedding"},
     "reduced_vectors": {"image_embeddings", "settings/reduction"},
-    "clusters": {"image_embeddings", "reduced_vectors", "settings/clustering", "settings/exemplars"},
+    "clusters": {
+        "image_embeddings",
+        "reduced_vectors",
+        "settings/clustering",
+        "settings/exemplars",
+        "settings/identity",
+    },
     "exemplar_collages": {"clusters", "settings/collages"},
     "labels": {"image_embeddings", "clusters", "vocabulary", "vocabulary_embeddings", "settings/labels"},
 }

@@ -100,20 +100,20 @@ def test_a_label_setting_runs_the_labels_alone(own_home: Home, run) -> None:
     assert again["mode"] == "unchanged", "the flag is kept in the home"
 
 
-def test_a_clustering_setting_spares_the_reduction_and_takes_fresh_ids(own_home: Home, run) -> None:
-    before = {row[0] for row in rows(own_home, "SELECT concept_id FROM concepts")}
+def test_a_clustering_setting_spares_the_reduction(own_home: Home, run) -> None:
+    map_before = rows(own_home, "SELECT image_id, map_x, map_y FROM concept_images ORDER BY ALL")
     summary, done = run(own_home, {"clustering.min_concept_size": "6"})
     assert summary["mode"] == "fit"
     assert set(done.reused) >= {"images", "image_embeddings", "reduced_vectors"}
-    after = {row[0] for row in rows(own_home, "SELECT concept_id FROM concepts")}
-    assert before.isdisjoint(after)
-    assert {
-        row[0] for row in rows(own_home, "SELECT concept_id FROM latest_changes WHERE kind = 'died'")
-    } == before
-    assert {
-        row[0] for row in rows(own_home, "SELECT concept_id FROM latest_changes WHERE kind = 'born'")
-    } == after
-    assert rows(own_home, "SELECT min(born_refresh_id), max(born_refresh_id) FROM concepts") == [(2, 2)]
+    assert rows(own_home, "SELECT image_id, map_x, map_y FROM concept_images ORDER BY ALL") == map_before
+    assert rows(own_home, "SELECT fit_refresh_id FROM refreshes WHERE refresh_id = 2") == [(2,)]
+
+
+def test_an_identity_setting_that_changes_no_result_is_published(own_home: Home, run) -> None:
+    summary, done = run(own_home, {"identity.growth_images": "7"})
+    assert summary["mode"] == "kept"
+    assert set(done.computed) == {"clusters", "concept_database"}
+    assert rows(own_home, "SELECT count(*) FROM latest_changes") == [(0,)]
 
 
 def test_removed_and_added_images_are_told(own_home: Home, run, gallery: Path) -> None:

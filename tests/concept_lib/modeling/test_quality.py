@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from concept_lib.modeling import quality
-from concept_lib.modeling.quality import coherence, diversity, outlier_share, silhouette
+from concept_lib.modeling.quality import coherence, diversity, outlier_share, silhouette, stability
 
 
 def naive_silhouette(points: np.ndarray, labels: np.ndarray) -> float:
@@ -67,3 +69,39 @@ def test_diversity_is_the_share_of_distinct_words() -> None:
     assert diversity([[0], [1, 2]]) == 1
     assert np.isnan(diversity([]))
     assert np.isnan(diversity([[], []]))
+
+
+def naive_ari(before: list[int], after: list[int]) -> float:
+    """Adjusted Rand index by its definition over pairs of images."""
+    pairs = list(itertools.combinations(range(len(before)), 2))
+    same_before = [before[i] == before[j] for i, j in pairs]
+    same_after = [after[i] == after[j] for i, j in pairs]
+    both = sum(a and b for a, b in zip(same_before, same_after, strict=True))
+    expected = sum(same_before) * sum(same_after) / len(pairs)
+    return (both - expected) / ((sum(same_before) + sum(same_after)) / 2 - expected)
+
+
+def test_stability_counts_images() -> None:
+    before = [4, 4, 4, 4, 4, 6, 6, 6, -1, -1, 6]
+    after = [4, 4, 4, 9, -1, 8, 8, 8, -1, 4, 6]
+    found = stability(np.array(before), np.array(after))
+    assert found["ids_kept"] == pytest.approx(4 / 8)
+    assert found["ids_kept_bound"] == pytest.approx((3 + 3) / 8)
+    assert found["ari"] == pytest.approx(naive_ari(before, after))
+    assert found["moved"] == 6
+
+
+def test_the_bound_takes_no_pair_of_low_overlap() -> None:
+    before, after = np.array([1] * 4 + [2] * 6), np.array([5] * 10)
+    assert stability(before, after)["ids_kept_bound"] == 0.6
+    assert stability(before, after, min_jaccard=0.7)["ids_kept_bound"] == 0
+
+
+def test_stability_without_survivors_is_undefined() -> None:
+    nothing = np.zeros(0, int)
+    found = stability(nothing, nothing)
+    assert found.pop("moved") == 0
+    assert np.isnan(list(found.values())).all()
+    outliers = stability(np.array([-1, -1]), np.array([-1, -1]))
+    assert np.isnan(outliers["ids_kept"])
+    assert outliers["ari"] == 1
