@@ -12,13 +12,14 @@ from concept_assets.assets.embeddings import image_embeddings, vocabulary_embedd
 from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.inputs import key, setting
 from concept_assets.progress import reporter, warn
-from concept_assets.resources import StorageResource
+from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.database.present import cluster_table, label_tables, member_table
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.identity import match_concepts, survivors
+from concept_lib.modeling.layout import aligned, standing_layout, starting_layout
 from concept_lib.modeling.naming import Naming, name_concepts
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
@@ -41,11 +42,16 @@ REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY, LABELS = map(
 def reduced_vectors(
     context: dg.AssetExecutionContext, storage: StorageResource
 ) -> dg.MaterializeResult[None]:
-    """UMAP of the image vectors, twice over the same neighbours: for the clusters, and for the map."""
-    section = storage.session.settings.reduction
+    """UMAP of the image vectors, twice over the same neighbours: for the clusters, and for the map.
+
+    The map starts from the published one and is laid over it, so that people find their way in it again.
+    """
+    session = storage.session
+    section = session.settings.reduction
 
     def compute(upstream: Upstream) -> Contents:
         vectors = np.asarray(upstream["image_embeddings"].array("vectors"))
+        standing = _standing_map(context, session, upstream["image_embeddings"])
         progress = reporter(context, "stages of the reduction")
         neighbors = exact_neighbors(vectors, section.n_neighbors)
         progress(1, 3)
@@ -54,10 +60,24 @@ def reduced_vectors(
         )
         space = umap(n_components=section.n_components, min_dist=section.min_dist)
         progress(2, 3)
-        plane = umap(n_components=2, min_dist=section.map_min_dist)
+        start = starting_layout(standing, neighbors[0], section.seed)
+        plane = aligned(umap(n_components=2, min_dist=section.map_min_dist, start=start), standing)
         return Contents(arrays={"space": space, "map": plane})
 
-    return storage.session.run(context, compute, _reduced)
+    return session.run(context, compute, _reduced)
+
+
+def _standing_map(context: dg.AssetExecutionContext, session: Session, embeddings: StoredAsset) -> np.ndarray:
+    """Published place of each image on the map, (n, 2); NaN for those that were not there."""
+    image_ids = embeddings.table("ids")["image_id"].to_pylist()
+    images, reduced = (session.load_published(name) for name in ("image_embeddings", "reduced_vectors"))
+    if images is None or reduced is None:
+        if session.published.refresh is not None:
+            warn(context, "the files of the published map are missing or damaged; the new map begins anew")
+        return np.full((len(image_ids), 2), np.nan)
+    return standing_layout(
+        image_ids, images.table("ids")["image_id"].to_pylist(), np.asarray(reduced.array("map"))
+    )
 
 
 def _reduced(stored: StoredAsset) -> Mapping[str, Any]:

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from concept_lib.modeling.neighbours import exact_neighbors
 
+STARTED_RATE = 0.25
+"""Learning rate from a given start: at UMAP's 1.0 groups wander further from it, and neighbours are kept no better."""
+
 Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
@@ -22,6 +25,7 @@ def reduce(
     min_dist: float = 0.0,
     seed: int = 42,
     neighbors: Neighbors | None = None,
+    start: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Lay unit vectors out in few dimensions, neighbours close together.
 
@@ -44,6 +48,9 @@ def reduce(
     neighbors
         What ``exact_neighbors`` returned for the same vectors with at least ``n_neighbors``; computed when not
         given. Two layouts of the same vectors share them.
+    start
+        Coordinates to start from, shape (n, n_components), finite; the spectral ones when not given. The layout
+        keeps their arrangement and not their scale. Principal components do not need it.
 
     Returns
     -------
@@ -53,7 +60,7 @@ def reduce(
     Raises
     ------
     ValueError
-        When ``vectors`` is not a finite matrix, a size is too small, or ``neighbors`` does not fit.
+        When ``vectors`` is not a finite matrix, a size is too small, or ``neighbors`` or ``start`` does not fit.
 
     References
     ----------
@@ -80,6 +87,8 @@ def reduce(
         raise ValueError(
             f"neighbors must be two arrays of shape ({n}, >= {n_neighbors}), got {indices.shape}"
         )
+    if start is not None and (start.shape != (n, n_components) or not np.isfinite(start).all()):
+        raise ValueError(f"start must be finite, of shape ({n}, {n_components}), got {start.shape}")
     if not distances.any():
         return _principal_components(vectors, n_components)
     with _umap_warnings_silenced():
@@ -90,6 +99,8 @@ def reduce(
             n_components=n_components,
             min_dist=min_dist,
             metric="cosine",
+            init="spectral" if start is None else start,
+            learning_rate=1.0 if start is None else STARTED_RATE,
             random_state=seed,
             n_jobs=1,
             disconnection_distance=np.inf,  # opposite vectors stay finite too
