@@ -14,9 +14,10 @@ from concept_assets.inputs import key, setting
 from concept_assets.progress import reporter, warn
 from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream
-from concept_lib.database.present import cluster_table, label_tables, member_table
+from concept_lib.database.present import cluster_table, label_tables, member_table, standing_exemplars
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
+from concept_lib.modeling.exemplars import StandingExemplars
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.identity import match_concepts, survivors
 from concept_lib.modeling.layout import aligned, standing_layout, starting_layout
@@ -110,6 +111,7 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
             min_samples=settings.clustering.min_samples,
             n_exemplars=settings.exemplars.n_exemplars,
             diversity=settings.exemplars.diversity,
+            standing=_standing_exemplars(context, session, embeddings),
         )
         image_ids = embeddings.table("ids")["image_id"].to_pylist()
         ids = match_concepts(
@@ -125,6 +127,21 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
         )
 
     return session.run(context, compute, _clusters)
+
+
+def _standing_exemplars(
+    context: dg.AssetExecutionContext, session: Session, embeddings: StoredAsset
+) -> StandingExemplars | None:
+    """Published exemplars, where the same settings chose them from vectors of the same model."""
+    published, section = session.published, setting("exemplars")
+    same_settings = published.inputs.get(section) == session.inputs.versions[section]
+    if not same_settings or published.model != embeddings.info["fingerprint"]:
+        return None
+    clusters = session.load_published("clusters")
+    if clusters is None:
+        warn(context, "the files of the published concepts are missing or damaged; all choose exemplars anew")
+        return None
+    return standing_exemplars(embeddings.table("ids")["image_id"].to_pylist(), clusters.table("members"))
 
 
 def _clusters(stored: StoredAsset) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from concept_lib.errors import ConceptError
+from concept_lib.modeling.exemplars import StandingExemplars
 from concept_lib.modeling.fit import ConceptFit
 from concept_lib.modeling.naming import UNNAMED, Naming
 from concept_lib.storage import Home, StoredAsset
@@ -82,6 +83,26 @@ def exemplars_of(members: pa.Table) -> dict[int, list[str]]:
     return {
         concept_id: [image_id for _, image_id in sorted(found[concept_id])] for concept_id in sorted(found)
     }
+
+
+def standing_exemplars(image_ids: Sequence[str], members: pa.Table) -> StandingExemplars:
+    """Exemplars of an earlier state's concepts among the images of now.
+
+    Parameters
+    ----------
+    image_ids
+        Images of now.
+    members
+        The earlier state's member table.
+    """
+    earlier = {row["image_id"]: row for row in members.to_pylist()}
+    gone = {earlier[image_id]["concept_id"] for image_id in earlier.keys() - set(image_ids)}
+    rows = [earlier.get(image_id) for image_id in image_ids]
+    held = [row if row and row["concept_id"] not in gone else None for row in rows]
+    return StandingExemplars(
+        np.array([row["concept_id"] if row else -1 for row in held], np.int32),
+        np.array([row["exemplar_rank"] or 0 if row else 0 for row in held], np.int32),
+    )
 
 
 def label_tables(

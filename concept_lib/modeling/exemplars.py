@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from concept_lib.modeling.identity import overlap
+
 MAX_CANDIDATES = 1024
 TWIN_SIMILARITY = 0.999
 """From this cosine on two images count as copies of one picture."""
+
+
+class StandingExemplars(NamedTuple):
+    """Whom the standing concepts are shown by, for the images of a new fit.
+
+    Attributes
+    ----------
+    concepts
+        Standing concept of each image, shape (n,): -1 for an outlier, a new image, and every member of a concept that
+        lost an image since.
+    ranks
+        1, 2, ... for its exemplars, 0 for other images; shape (n,).
+    """
+
+    concepts: npt.NDArray[np.integer]
+    ranks: npt.NDArray[np.integer]
 
 
 def choose_exemplars(
@@ -74,6 +93,40 @@ def choose_exemplars(
         _exemplars(vectors, members, probabilities[members], n_exemplars, diversity)
         for members in members_by_cluster(labels)
     ]
+
+
+def kept_exemplars(
+    labels: npt.NDArray[np.integer], standing: StandingExemplars
+) -> dict[int, npt.NDArray[np.int32]]:
+    """Exemplars of the clusters that hold exactly the images of a standing concept.
+
+    An unchanged concept so keeps its vector and, by cosine, its words.
+
+    Parameters
+    ----------
+    labels
+        Cluster of each row, shape (n,); -1 for noise.
+    standing
+        Of the same images.
+
+    Returns
+    -------
+    dict
+        Rows of each such cluster's exemplars, best first; a cluster whose concept had none is left out.
+
+    Examples
+    --------
+    >>> standing = StandingExemplars(np.array([7, 7, 9, 9, -1]), np.array([2, 1, 1, 0, 0]))
+    >>> kept_exemplars(np.array([1, 1, 0, 0, 0]), standing)
+    {1: array([1, 0], dtype=int32)}
+    """
+    found = overlap(standing.concepts, labels)
+    kept = {}
+    for row, column in np.argwhere(found.jaccard == 1):
+        shown = np.flatnonzero((standing.concepts == found.before[row]) & (standing.ranks > 0))
+        if len(shown):
+            kept[int(found.after[column])] = shown[np.argsort(standing.ranks[shown])].astype(np.int32)
+    return kept
 
 
 def members_by_cluster(labels: npt.NDArray[np.integer]) -> list[npt.NDArray[np.int32]]:

@@ -8,7 +8,12 @@ from typing import Literal
 import numpy as np
 
 from concept_lib.modeling.cluster import auto_concept_size, cluster
-from concept_lib.modeling.exemplars import choose_exemplars, concept_vectors
+from concept_lib.modeling.exemplars import (
+    StandingExemplars,
+    choose_exemplars,
+    concept_vectors,
+    kept_exemplars,
+)
 from concept_lib.modeling.quality import outlier_share, silhouette
 
 
@@ -51,6 +56,7 @@ def fit_concepts(
     min_samples: int | None = None,
     n_exemplars: int = 8,
     diversity: float = 0.3,
+    standing: StandingExemplars | None = None,
 ) -> ConceptFit:
     """Group images into concepts.
 
@@ -68,12 +74,18 @@ def fit_concepts(
         At most so many images stand for a concept.
     diversity
         0 takes the closest images, 1 the most different ones (MMR).
+    standing
+        Exemplars of the standing concepts, chosen under the same settings: a concept whose images are the same keeps
+        them.
     """
     size = auto_concept_size(len(vectors)) if min_concept_size == "auto" else min_concept_size
     found = cluster(reduced, min_concept_size=size, min_samples=min_samples)
     exemplars = choose_exemplars(
         vectors, found.labels, found.probabilities, n_exemplars=n_exemplars, diversity=diversity
     )
+    if standing is not None:
+        for number, rows in kept_exemplars(found.labels, standing).items():
+            exemplars[number] = rows
     centres = concept_vectors(vectors, exemplars)
     similarities = np.full(len(vectors), np.nan, np.float32)
     members = found.labels >= 0

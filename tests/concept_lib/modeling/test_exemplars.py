@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from concept_lib.modeling.exemplars import (
     TWIN_SIMILARITY,
+    StandingExemplars,
     choose_exemplars,
     concept_vectors,
+    kept_exemplars,
     members_by_cluster,
 )
 
@@ -106,3 +108,23 @@ def test_refuses_bad_input() -> None:
         choose_exemplars(vectors, np.zeros(3, int), np.ones(3), diversity=1.5)
     with pytest.raises(ValueError, match="cluster 1 has no members"):
         members_by_cluster(np.array([0, 2, -1]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "kept"),
+    [
+        ([1, 1, 1, 0, 0, -1], {0: [4, 3], 1: [2, 0]}),
+        ([1, 1, 1, 0, 0, 0], {1: [2, 0]}),
+        ([1, 1, -1, 0, 0, -1], {0: [4, 3]}),
+        ([0, 0, 0, 0, 0, -1], {}),
+        ([0, 0, 1, 2, 2, -1], {2: [4, 3]}),
+        ([-1] * 6, {}),
+    ],
+    ids=["the same", "one more", "one less", "merged", "split", "gone"],
+)
+def test_only_a_concept_of_the_same_images_keeps_its_exemplars(
+    labels: list[int], kept: dict[int, list[int]]
+) -> None:
+    standing = StandingExemplars(np.array([7, 7, 7, 3, 3, -1]), np.array([2, 0, 1, 2, 1, 0]))
+    found = kept_exemplars(np.array(labels), standing)
+    assert {cluster: rows.tolist() for cluster, rows in found.items()} == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from concept_lib.modeling.exemplars import StandingExemplars
 from concept_lib.modeling.fit import fit_concepts
 
 
@@ -55,3 +56,17 @@ def test_too_few_images_are_all_outliers(n: int) -> None:
     assert fit.labels.tolist() == [-1] * n
     assert fit.vectors.shape == (0, 8)
     assert set(fit.metrics) <= {"outlier_share"}
+
+
+def test_a_concept_of_the_same_images_keeps_its_exemplars_and_vector() -> None:
+    vectors, reduced, truth = planted([12, 30, 20], noise=3)
+    afresh = fit_concepts(vectors, reduced, min_concept_size=6, n_exemplars=2)
+    others = np.flatnonzero((truth == 0) & (afresh.exemplar_ranks == 0))[[5, 1]]
+    ranks = np.zeros(65, int)
+    ranks[others] = [1, 2]
+    standing = StandingExemplars(np.where(truth == 0, 40, -1), ranks)
+    fit = fit_concepts(vectors, reduced, min_concept_size=6, n_exemplars=2, standing=standing)
+    assert np.flatnonzero(fit.exemplar_ranks == 1)[fit.labels[fit.exemplar_ranks == 1] == 2] == others[0]
+    mean = vectors[others].mean(axis=0)
+    assert np.allclose(fit.vectors[2], mean / np.linalg.norm(mean), atol=1e-6)
+    assert np.array_equal(fit.vectors[:2], afresh.vectors[:2])
