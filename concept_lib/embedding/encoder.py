@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "Encoder", "load_encoder", "model_fingerprint", "text_fingerprint"]
 
 _TEXTS = 256  # in one pass at most
-_IMAGES = 64  # in one pass at most: what the first layers make of more no longer fits a CPU's cache
+_IMAGES = 32  # in each pass: convolutions round otherwise in smaller ones, and vectors must not
 _UNUSED_WEIGHTS = re.compile(r"^pooler\.|logit_|position_ids")  # have no say in the vectors
 
 
@@ -97,7 +97,9 @@ class Encoder:
         """
         if not pixels:
             return np.zeros((0, self.dim), np.float32)
-        return _encode(self._images, [Image.fromarray(array) for array in pixels], _IMAGES)
+        images = [Image.fromarray(array) for array in pixels]
+        padding = [images[-1]] * (-len(images) % _IMAGES)
+        return _encode(self._images, images + padding, _IMAGES)[: len(images)]
 
     def encode_texts(self, texts: Sequence[str], *, progress: Progress | None = None) -> np.ndarray:
         """Embed words or phrases, bare: no "a photo of a" around them.

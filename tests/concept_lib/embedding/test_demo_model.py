@@ -26,6 +26,7 @@ from concept_lib.embedding.demo_model.learn import CHECKPOINT_EVERY, learn
 from concept_lib.embedding.demo_model.model import build_model
 from concept_lib.embedding.demo_model.recipe import Recipe
 from concept_lib.embedding.demo_model.relations import SOURCE, load_relations, targets
+from concept_lib.embedding.encoder import load_encoder
 from concept_lib.errors import ConceptError
 from concept_lib.images.sample import KINDS, render
 from concept_lib.vocabulary import load_vocabulary
@@ -118,6 +119,14 @@ def test_it_names_every_kind_of_the_gallery(encoder) -> None:
     first = (encoder.encode(pictures, normalize_embeddings=True) @ words.T).argmax(axis=1)
     named = [nouns[i] == kind for i, kind in zip(first, np.repeat(KINDS, 4), strict=True)]
     assert np.mean(named) >= 0.9
+
+
+def test_an_image_has_one_vector_whatever_comes_beside_it() -> None:
+    model = load_encoder("demo")
+    pixels = [np.asarray(render(kind, 33_000_000, 96)) for kind in KINDS]
+    whole = model.encode_images(pixels * 2)
+    for rows in (slice(0, 1), slice(3, 10), slice(5, 45)):
+        np.testing.assert_array_equal(model.encode_images((pixels * 2)[rows]), whole[rows])
 
 
 def test_words_have_vectors_of_their_own(encoder) -> None:
