@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from concept_assets.cli_options import DATA, HomeOption, JsonOption, console, print_json
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
@@ -21,14 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-HomeOption = Annotated[
-    Path,
-    typer.Option("--home", envvar="CONCEPT_HOME", help="Folder that holds everything kept.", metavar="DIR"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
-DATA = Path("data")
-UNCUT = 10_000  # characters
 
 
 def _version(wanted: bool) -> None:
@@ -106,7 +98,7 @@ def refresh(
         typer.echo(line, err=True)
         raise typer.Exit(130) from None
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         _print_refresh(Home(home), result)
 
@@ -119,11 +111,11 @@ def concepts(home: HomeOption = DATA, as_json: JsonOption = False) -> None:
 
     rows = concept_table(Home(home).database)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif rows:
-        _console().print(concept_view(rows))
+        console().print(concept_view(rows))
     else:
-        _console().print("No concepts yet: too few images are alike. See: concept refresh --help")
+        console().print("No concepts yet: too few images are alike. See: concept refresh --help")
 
 
 @app.command()
@@ -141,9 +133,9 @@ def find(
     with stdout_to_stderr():
         rows = search(Home(home), text, top=top, images=images)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
-        _console().print(found_view(rows))
+        console().print(found_view(rows))
 
 
 @app.command()
@@ -173,9 +165,9 @@ def settings(home: HomeOption = DATA, as_json: JsonOption = False) -> None:
 
     found = resolve(Home(home))
     if as_json:
-        _print_json(found.settings.model_dump())
+        print_json(found.settings.model_dump())
     else:
-        _console().print(settings_view(found))
+        console().print(settings_view(found))
 
 
 def _flags(named: dict[str, str], assignments: list[str]) -> dict[str, str]:
@@ -197,24 +189,13 @@ def _print_refresh(home: Home, result: dict[str, Any]) -> None:
     from concept_assets.console import concept_view, refresh_lines
     from concept_lib.database.queries import concept_table
 
-    console = _console()
+    out = console()
     rows = concept_table(home.database)
     if rows:
-        console.print(concept_view(rows))
-        console.print()
+        out.print(concept_view(rows))
+        out.print()
     for line in refresh_lines(result):
-        console.print(line, soft_wrap=True)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=True, default=str))
-
-
-def _console() -> Any:  # noqa: ANN401 - rich is imported late
-    from rich.console import Console
-
-    # Where no person watches, nothing is cut to fit.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
+        out.print(line, soft_wrap=True)
 
 
 def main() -> None:

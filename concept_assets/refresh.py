@@ -26,7 +26,11 @@ INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
 def refresh(
-    home: Home, flags: Mapping[str, str], listener: Listener, say: Callable[[str], None]
+    home: Home,
+    flags: Mapping[str, str],
+    listener: Listener,
+    say: Callable[[str], None],
+    once: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Bring a home up to date and say what happened.
 
@@ -40,6 +44,8 @@ def refresh(
         Shown the progress.
     say
         Called with each line that a person should read.
+    once
+        Wishes of this one refresh, never kept: fields of `StorageResource`.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def refresh(
         run_id = None
         if not is_current(home, published_state(home), inputs.versions):
             with listening(listener):
-                run_id = _run(home, flags)
+                run_id = _run(home, flags, once or {})
         keep(home, flags)
         return _summary(home, run_id)
 
@@ -91,13 +97,13 @@ def is_current(home: Home, published: Published, versions: Mapping[str, str]) ->
     return True
 
 
-def _run(home: Home, flags: Mapping[str, str]) -> str:
+def _run(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> str:
     """Run the refresh job in this process, recorded in the home's Dagster instance."""
     from concept_assets.definitions import defs
 
     config = {
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        "resources": {"storage": {"config": {"home": str(home.path), "overrides": dict(flags)}}},
+        "resources": {"storage": {"config": {"home": str(home.path), "overrides": dict(flags), **once}}},
     }
     job = defs.resolve_job_def(REFRESH_JOB)
     with dg.DagsterInstance.get() as instance:

@@ -1,0 +1,31 @@
+"""What the modules of the ``concept`` command share: options, and how they print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="CONCEPT_HOME", help="Folder that holds everything kept.", metavar="DIR"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
+DATA = Path("data")
+UNCUT = 10_000  # characters
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on stdout; what JSON does not know is written as text."""
+    typer.echo(json.dumps(value, ensure_ascii=True, default=str))
+
+
+def console() -> Any:  # noqa: ANN401 - rich is imported late
+    """Where tables are printed."""
+    from rich.console import Console
+
+    # Where no person watches, nothing is cut to fit.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
