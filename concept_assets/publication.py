@@ -62,7 +62,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
         audience.started(ASSET)
     home, before, made = session.home, session.published, _chain(context, session)
     assets = {name: current(home, name) for name in made}
-    refresh_id = _next_refresh_id(home)
+    refresh_id = session.refresh_id
     present = _present(home, assets, before, refresh_id)
     mark = _mark(context, session, made)
     told = _told(context, session, made, assets, present)
@@ -70,6 +70,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
         account = Account(
             refresh_id=refresh_id,
             mode=told.tags["mode"],
+            reason=assets["clusters"].info["reason"] if told.tags["mode"] == "fit" else None,
             title=told.title,
             started_at=session.started_at,
             published_at=datetime.now(UTC),
@@ -183,8 +184,7 @@ def _told(
     present: Mapping[str, pa.Table],
 ) -> Tracked:
     """What this refresh tells MLflow and the row of ``refreshes``."""
-    before = session.published.data_versions.get("clusters", {}).get("data_version")
-    mode = "kept" if before == made["clusters"].data_version else "fit"
+    mode = _mode(session.published, assets["clusters"])
     statuses = Counter(present["image_files"]["status"].to_pylist())
     of_image = present["concept_images"]["concept_id"].to_pylist()
     seconds = {
@@ -217,6 +217,13 @@ def _told(
         source=str(session.inputs.folder),
         digest=session.inputs.versions[IMAGE_FOLDER],
     )
+
+
+def _mode(before: Published, clusters: StoredAsset) -> str:
+    """Whether the concepts are those of before, of the standing fit, or of a new one."""
+    if before.data_versions.get("clusters", {}).get("data_version") == clusters.data_version:
+        return "kept"
+    return "fit" if clusters.info["fit_refresh_id"] > (before.refresh_id or 0) else "assigned"
 
 
 def _embedded(made: Made, run_id: str) -> int:
@@ -252,12 +259,6 @@ def _commit(
         )
     replace_database(built, home.database)
     mark_committed(folder)
-
-
-def _next_refresh_id(home: Home) -> int:
-    """One more than any refresh that was ever begun here."""
-    numbers = [int(folder.name) for folder in home.histories.glob("*") if folder.name.isdecimal()]
-    return max(numbers, default=0) + 1
 
 
 def _prune(home: Home) -> None:

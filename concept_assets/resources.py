@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr
 
 from concept_assets.inputs import Inputs, find_inputs, record_inputs
 from concept_assets.versioning import Compute, Metadata, reuse_or_compute
+from concept_lib.database.history import next_refresh_id
 from concept_lib.database.state import Published, published_state
 from concept_lib.images.decode import DecodePool
 from concept_lib.lock import locked
@@ -35,6 +36,7 @@ class Session:
     settings: Settings
     inputs: Inputs
     published: Published
+    refresh_id: int
     started_at: datetime
 
     def run(
@@ -96,7 +98,9 @@ class StorageResource(dg.ConfigurableResource[None]):
             inputs = find_inputs(home, settings)
             if context.instance is not None:
                 record_inputs(context.instance, inputs.versions)
-            self._session = Session(home, settings, inputs, published_state(home), started_at)
+            published = published_state(home)
+            number = next_refresh_id(home.histories)
+            self._session = Session(home, settings, inputs, published, number, started_at)
             yield self
 
     @property

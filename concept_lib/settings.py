@@ -70,6 +70,16 @@ class Reduction(Section):
     min_dist: float = Field(0.0, ge=0, le=1, description="UMAP min_dist for the clusters")
     map_min_dist: float = Field(0.1, ge=0, le=1, description="UMAP min_dist for the two-dimensional map")
     seed: int = Field(42, ge=0, le=MAX_SEED, description="seed of both layouts")
+    refit: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="when images that come or go are fitted anew, and not assigned to the standing fit",
+    )
+    refit_after: float = Field(
+        0.1, ge=0, le=1, description="auto: share of the images that may come or go before the next fit"
+    )
+    refit_outliers: float = Field(
+        0.5, ge=0, le=1, description="auto: share of the images since the fit that may be outliers"
+    )
 
 
 class Clustering(Section):

@@ -13,21 +13,39 @@ from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.inputs import key, setting
 from concept_assets.progress import reporter, warn
 from concept_assets.resources import Session, StorageResource
+from concept_assets.standing import (
+    REFIT_RULES,
+    published_info,
+    published_numbers,
+    published_standing,
+    reduction_recipe,
+)
 from concept_assets.versioning import Upstream
-from concept_lib.database.present import cluster_table, label_tables, member_table, standing_exemplars
+from concept_lib.database.members import (
+    PLACED,
+    cluster_table,
+    member_table,
+    placed_table,
+    raw_cluster_table,
+    with_placed,
+)
+from concept_lib.database.present import label_tables
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
-from concept_lib.modeling.exemplars import StandingExemplars
 from concept_lib.modeling.fit import fit_concepts
-from concept_lib.modeling.identity import match_concepts, survivors
-from concept_lib.modeling.layout import aligned, standing_layout, starting_layout
+from concept_lib.modeling.layout import aligned, starting_layout
+from concept_lib.modeling.membership import Membership, Standing, dissolved
 from concept_lib.modeling.naming import Naming, name_concepts
 from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.portraits import portray
+from concept_lib.modeling.quality import cluster_metrics
 from concept_lib.modeling.reduce import reduce
+from concept_lib.modeling.refit import refit_reason
+from concept_lib.modeling.standing import carry_on
 from concept_lib.settings import Labels
 from concept_lib.storage import Contents, StoredAsset
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY, LABELS = map(
     setting, ("reduction", "clustering", "exemplars", "identity", "labels")
 )
@@ -43,47 +61,91 @@ REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY, LABELS = map(
 def reduced_vectors(
     context: dg.AssetExecutionContext, storage: StorageResource
 ) -> dg.MaterializeResult[None]:
-    """UMAP of the image vectors, twice over the same neighbours: for the clusters, and for the map.
+    """Image vectors in few dimensions: a space for the clusters, and a map for people.
 
-    The map starts from the published one and is laid over it, so that people find their way in it again.
+    Few new images are placed among their nearest neighbours in the standing fit, and the others stay where they are.
+    Where too much changed, UMAP learns both anew; the map starts from the standing one and is laid over it.
     """
     session = storage.session
-    section = session.settings.reduction
 
     def compute(upstream: Upstream) -> Contents:
-        vectors = np.asarray(upstream["image_embeddings"].array("vectors"))
-        standing = _standing_map(context, session, upstream["image_embeddings"])
-        progress = reporter(context, "stages of the reduction")
-        neighbors = exact_neighbors(vectors, section.n_neighbors)
-        progress(1, 3)
-        umap = partial(
-            reduce, vectors, n_neighbors=section.n_neighbors, seed=section.seed, neighbors=neighbors
+        embeddings = upstream["image_embeddings"]
+        image_ids, vectors = _image_vectors(embeddings)
+        recipe = reduction_recipe(session.settings, embeddings, CODE_VERSION)
+        known = published_info(session, "reduced_vectors")
+        standing = published_standing(context, session, embeddings)
+        if standing is None or known.get("recipe") != recipe or not standing.members.fitted.any():
+            why = _unlike(known.get("recipe"), recipe)
+            return _learnt(context, session, vectors, standing, {"recipe": recipe, "reason": why})
+        section = session.settings.reduction
+        carried = carry_on(vectors, standing, n_neighbors=section.n_neighbors)
+        reason = refit_reason(
+            carried.change,
+            **section.model_dump(include=REFIT_RULES),
+            min_concept_size=published_info(session, "clusters")["min_concept_size"],
         )
-        space = umap(n_components=section.n_components, min_dist=section.min_dist)
-        progress(2, 3)
-        start = starting_layout(standing, neighbors[0], section.seed)
-        plane = aligned(umap(n_components=2, min_dist=section.map_min_dist, start=start), standing)
-        return Contents(arrays={"space": space, "map": plane})
+        if reason is not None:
+            return _learnt(context, session, vectors, standing, {"recipe": recipe, "reason": reason})
+        new = np.flatnonzero(~standing.known)
+        context.log.info(f"the standing fit serves; {len(new):,} images are assigned to it")
+        return Contents(
+            arrays={"space": carried.space, "map": carried.plane},
+            tables={"placed": placed_table(image_ids, carried.members, new)},
+            info=known,
+        )
 
     return session.run(context, compute, _reduced)
 
 
-def _standing_map(context: dg.AssetExecutionContext, session: Session, embeddings: StoredAsset) -> np.ndarray:
-    """Published place of each image on the map, (n, 2); NaN for those that were not there."""
-    image_ids = embeddings.table("ids")["image_id"].to_pylist()
-    images, reduced = (session.load_published(name) for name in ("image_embeddings", "reduced_vectors"))
-    if images is None or reduced is None:
-        if session.published.refresh is not None:
-            warn(context, "the files of the published map are missing or damaged; the new map begins anew")
-        return np.full((len(image_ids), 2), np.nan)
-    return standing_layout(
-        image_ids, images.table("ids")["image_id"].to_pylist(), np.asarray(reduced.array("map"))
+def _image_vectors(embeddings: StoredAsset) -> tuple[list[str], np.ndarray]:
+    return embeddings.table("ids")["image_id"].to_pylist(), np.asarray(embeddings.array("vectors"))
+
+
+def _learnt(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    vectors: np.ndarray,
+    standing: Standing | None,
+    info: dict[str, Any],
+) -> Contents:
+    """UMAP of all images, twice over the same neighbours."""
+    context.log.info(f"fitting: {info['reason']}")
+    section = session.settings.reduction
+    progress = reporter(context, "stages of the reduction")
+    neighbors = exact_neighbors(vectors, section.n_neighbors)
+    progress(1, 3)
+    umap = partial(reduce, vectors, n_neighbors=section.n_neighbors, seed=section.seed, neighbors=neighbors)
+    space = umap(n_components=section.n_components, min_dist=section.min_dist)
+    progress(2, 3)
+    plane = np.full((len(vectors), 2), np.nan) if standing is None else standing.plane.astype(np.float64)
+    start = starting_layout(plane, neighbors[0], section.seed)
+    plane = aligned(umap(n_components=2, min_dist=section.map_min_dist, start=start), plane)
+    return Contents(
+        arrays={"space": space, "map": plane},
+        tables={"placed": PLACED.empty_table()},
+        info={**info, "learnt": session.refresh_id},
     )
+
+
+def _unlike(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
+    """Why a standing fit cannot be carried on."""
+    if before is None:
+        return "the first fit"
+    changed = [name for name in now if before.get(name) != now[name]]
+    if not changed:
+        return "nothing is left of the standing fit"
+    words = {"model": "another model", "code": "another release"}
+    return ", ".join(words.get(name, f"reduction.{name} changed") for name in changed)
 
 
 def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
     space = stored.array("space")
-    return {"dagster/row_count": space.shape[0], "dimensions": space.shape[1]}
+    return {
+        "dagster/row_count": space.shape[0],
+        "dimensions": space.shape[1],
+        "assigned_now": stored.table("placed").num_rows,
+        "learnt_in_refresh": stored.info["learnt"],
+    }
 
 
 @dg.asset(
@@ -94,54 +156,83 @@ def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
     code_version=CODE_VERSION,
 )
 def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
-    """HDBSCAN's groups as concepts: members, exemplars and a unit vector each.
+    """Concepts: who belongs to which, their exemplars, and a unit vector each.
 
-    An image of no group is an outlier, concept -1. Groups take over the ids of the published concepts by matching on
+    An image of no concept is an outlier, concept -1. Under a standing fit images keep their concepts and new ones
+    have been assigned. After a new fit HDBSCAN's groups take over the ids of the published concepts by matching on
     the images that both share; the others get ids that were never used.
     """
     session = storage.session
-    settings = session.settings
 
     def compute(upstream: Upstream) -> Contents:
-        embeddings = upstream["image_embeddings"]
-        fit = fit_concepts(
-            np.asarray(embeddings.array("vectors")),
-            np.asarray(upstream["reduced_vectors"].array("space")),
-            min_concept_size=settings.clustering.min_concept_size,
-            min_samples=settings.clustering.min_samples,
-            n_exemplars=settings.exemplars.n_exemplars,
-            diversity=settings.exemplars.diversity,
-            standing=_standing_exemplars(context, session, embeddings),
+        embeddings, reduced = upstream["image_embeddings"], upstream["reduced_vectors"]
+        image_ids, vectors = _image_vectors(embeddings)
+        standing = published_standing(context, session, embeddings)
+        space = np.asarray(reduced.array("space"))
+        known = published_info(session, "clusters")
+        recipe = {"code": CODE_VERSION, **session.settings.clustering.model_dump()}
+        lasts = known.get("recipe") == recipe and known.get("learnt") == reduced.info["learnt"]
+        if standing is not None and lasts:
+            members = with_placed(image_ids, standing.members, reduced.table("placed"))
+            numbers, info = published_numbers(session), dict(known)
+        else:
+            members, numbers, info = _fitted(session, image_ids, space, standing)
+            again = standing is not None and known.get("learnt") == reduced.info["learnt"]
+            reason = "the clustering settings changed" if again else reduced.info["reason"]
+            info |= {"recipe": recipe, "learnt": reduced.info["learnt"], "reason": reason}
+        members = dissolved(members)
+        portraits = portray(
+            vectors,
+            members,
+            **session.settings.exemplars.model_dump(),
+            standing=standing if _same_exemplars(session, embeddings) else None,
         )
-        image_ids = embeddings.table("ids")["image_id"].to_pylist()
-        ids = match_concepts(
-            *survivors(session.published.assignment, dict(zip(image_ids, fit.labels.tolist(), strict=True))),
-            n_clusters=len(fit.vectors),
-            next_free_id=session.published.next_free_id,
-            min_jaccard=settings.identity.min_jaccard,
-        )
+        info["metrics"] = cluster_metrics(space, members.concept_ids, info["relative_validity"])
         return Contents(
-            arrays={"vectors": fit.vectors},
-            tables={"members": member_table(image_ids, fit, ids), "concepts": cluster_table(fit, ids)},
-            info={"min_concept_size": fit.min_concept_size, "metrics": fit.metrics},
+            arrays={"vectors": portraits.vectors},
+            tables={
+                "members": member_table(image_ids, members, portraits),
+                "concepts": cluster_table(members, portraits, numbers),
+                "raw_clusters": raw_cluster_table(numbers),
+            },
+            info=info,
         )
 
     return session.run(context, compute, _clusters)
 
 
-def _standing_exemplars(
-    context: dg.AssetExecutionContext, session: Session, embeddings: StoredAsset
-) -> StandingExemplars | None:
-    """Published exemplars, where the same settings chose them from vectors of the same model."""
+def _fitted(
+    session: Session, image_ids: Sequence[str], space: np.ndarray, standing: Standing | None
+) -> tuple[Membership, dict[int, int], dict[str, Any]]:
+    """HDBSCAN's groups by lasting ids, its numbers of them, and the facts of the fit."""
+    published = session.published
+    if standing is not None:
+        before = np.where(standing.known, standing.members.raw_ids, -2)
+    else:
+        before = np.array([published.assignment.get(image_id, -2) for image_id in image_ids], np.int32)
+    fit = fit_concepts(
+        space,
+        before,
+        published.next_free_id,
+        min_concept_size=session.settings.clustering.min_concept_size,
+        min_samples=session.settings.clustering.min_samples,
+        min_jaccard=session.settings.identity.min_jaccard,
+    )
+    members = Membership(fit.ids, fit.ids, fit.probabilities, np.ones(len(fit.ids), bool))
+    info = {
+        "fit_refresh_id": session.refresh_id,
+        "n_fit": len(fit.ids),
+        "min_concept_size": fit.min_concept_size,
+        "relative_validity": fit.relative_validity if np.isfinite(fit.relative_validity) else None,
+    }
+    return members, fit.clusters, info
+
+
+def _same_exemplars(session: Session, embeddings: StoredAsset) -> bool:
+    """Whether the published exemplars were chosen by the same settings from vectors of the same model."""
     published, section = session.published, setting("exemplars")
     same_settings = published.inputs.get(section) == session.inputs.versions[section]
-    if not same_settings or published.model != embeddings.info["fingerprint"]:
-        return None
-    clusters = session.load_published("clusters")
-    if clusters is None:
-        warn(context, "the files of the published concepts are missing or damaged; all choose exemplars anew")
-        return None
-    return standing_exemplars(embeddings.table("ids")["image_id"].to_pylist(), clusters.table("members"))
+    return same_settings and published.model == embeddings.info["fingerprint"]
 
 
 def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
@@ -150,6 +241,8 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
         "dagster/row_count": members.num_rows,
         "concepts": stored.table("concepts").num_rows,
         "outliers": pc.sum(pc.equal(members["concept_id"], -1)).as_py() or 0,
+        "assigned": pc.sum(pc.equal(members["placed"], "assigned")).as_py() or 0,
+        "fitted_in_refresh": stored.info["fit_refresh_id"],
         "min_concept_size": stored.info["min_concept_size"],
         **stored.info["metrics"],
     }

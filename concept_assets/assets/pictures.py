@@ -12,7 +12,8 @@ from concept_assets.inputs import key, setting
 from concept_assets.progress import reporter
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream
-from concept_lib.database.present import collage_name, exemplars_of
+from concept_lib.database.members import exemplars_of
+from concept_lib.database.present import collage_name
 from concept_lib.errors import ConceptError
 from concept_lib.pictures.collage import encode_jpeg, make_collage
 from concept_lib.storage import Contents, StoredAsset

@@ -229,6 +229,17 @@ def next_free_id(folders: Sequence[Path]) -> int:
     return max((_read_meta(folder)["next_free_id"] for folder in folders), default=0)
 
 
+def next_refresh_id(root: Path) -> int:
+    """One more than any refresh that was ever begun here.
+
+    Examples
+    --------
+    >>> next_refresh_id(Path("nowhere"))
+    1
+    """
+    return max((int(folder.name) for folder in _numbered(root)), default=0) + 1
+
+
 def _numbered(root: Path) -> list[Path]:
     """Folders of refreshes, published or not, oldest first."""
     numbered = [path for path in root.iterdir() if path.name.isdecimal()] if root.is_dir() else []

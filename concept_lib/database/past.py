@@ -29,7 +29,9 @@ class Account:
     refresh_id
         Its number.
     mode
-        ``fit`` or ``kept``.
+        ``fit``, ``assigned`` or ``kept``.
+    reason
+        Why there was a new fit.
     started_at, published_at
         With time zone.
     dagster_run_id, mlflow_run_id
@@ -46,6 +48,7 @@ class Account:
 
     refresh_id: int
     mode: str
+    reason: str | None
     title: str
     started_at: datetime
     published_at: datetime
@@ -166,7 +169,7 @@ def _refresh_row(before: Published, present: Mapping[str, pa.Table], account: Ac
         "mode": account.mode,
         "fit_refresh_id": stands["fit_refresh_id"] if stands else account.refresh_id,
         "title": account.title,
-        "reason": None,
+        "reason": account.reason,
         "started_at": account.started_at,
         "published_at": account.published_at,
         "dagster_run_id": account.dagster_run_id,

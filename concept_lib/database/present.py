@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from concept_lib.errors import ConceptError
-from concept_lib.modeling.exemplars import StandingExemplars
-from concept_lib.modeling.fit import ConceptFit
 from concept_lib.modeling.naming import UNNAMED, Naming
 from concept_lib.storage import Home, StoredAsset
 
@@ -33,76 +31,6 @@ WORDS = pa.schema(
         ("score", pa.float64()),
     ]
 )
-
-
-def member_table(image_ids: Sequence[str], fit: ConceptFit, concept_ids: np.ndarray) -> pa.Table:
-    """One row an image: its concept, strength of membership and rank as an exemplar.
-
-    Parameters
-    ----------
-    image_ids
-        In the order of the fit's rows.
-    fit
-        The fit.
-    concept_ids
-        Lasting id of each concept of the fit, (k,).
-    """
-    outliers = fit.labels < 0
-    lasting = np.append(concept_ids, -1)[fit.labels]
-    return pa.table(
-        {
-            "image_id": pa.array(image_ids, pa.string()),
-            "concept_id": pa.array(lasting, pa.int32()),
-            "probability": pa.array(fit.probabilities, pa.float32()),
-            "similarity": pa.array(fit.similarities, pa.float32(), mask=outliers),
-            "placed": pa.array(["fitted"] * len(image_ids), pa.string()),
-            "exemplar_rank": pa.array(fit.exemplar_ranks, pa.int32(), mask=fit.exemplar_ranks == 0),
-        }
-    )
-
-
-def cluster_table(fit: ConceptFit, concept_ids: np.ndarray) -> pa.Table:
-    """One row a concept: its id, raw cluster and size, in the order of the fit's vectors."""
-    sizes = np.bincount(fit.labels[fit.labels >= 0], minlength=len(concept_ids))
-    return pa.table(
-        {
-            "concept_id": pa.array(concept_ids, pa.int32()),
-            "cluster": pa.array(range(len(concept_ids)), pa.int32()),
-            "n_images": pa.array(sizes, pa.int32()),
-            "n_fitted": pa.array(sizes, pa.int32()),
-        }
-    )
-
-
-def exemplars_of(members: pa.Table) -> dict[int, list[str]]:
-    """Exemplars of each concept, best first, by concept id."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    for row in members.select(["image_id", "concept_id", "exemplar_rank"]).to_pylist():
-        if row["exemplar_rank"] is not None:
-            found.setdefault(row["concept_id"], []).append((row["exemplar_rank"], row["image_id"]))
-    return {
-        concept_id: [image_id for _, image_id in sorted(found[concept_id])] for concept_id in sorted(found)
-    }
-
-
-def standing_exemplars(image_ids: Sequence[str], members: pa.Table) -> StandingExemplars:
-    """Exemplars of an earlier state's concepts among the images of now.
-
-    Parameters
-    ----------
-    image_ids
-        Images of now.
-    members
-        The earlier state's member table.
-    """
-    earlier = {row["image_id"]: row for row in members.to_pylist()}
-    gone = {earlier[image_id]["concept_id"] for image_id in earlier.keys() - set(image_ids)}
-    rows = [earlier.get(image_id) for image_id in image_ids]
-    held = [row if row and row["concept_id"] not in gone else None for row in rows]
-    return StandingExemplars(
-        np.array([row["concept_id"] if row else -1 for row in held], np.int32),
-        np.array([row["exemplar_rank"] or 0 if row else 0 for row in held], np.int32),
-    )
 
 
 def label_tables(
@@ -169,7 +97,7 @@ def present_tables(home: Home, assets: Assets, born: Mapping[int, int]) -> dict[
         Refresh in which each living concept was born.
     """
     files = file_table(assets)
-    members = assets["clusters"].table("members")
+    members = assets["clusters"].table("members").drop_columns(["raw_concept_id"])
     ids = assets["image_embeddings"].table("ids")["image_id"]
     plane = np.asarray(assets["reduced_vectors"].array("map"), np.float64)
     placed = members.append_column("map_x", pa.array(plane[:, 0])).append_column(

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.identity import overlap
-
 MAX_CANDIDATES = 1024
 TWIN_SIMILARITY = 0.999
 """From this cosine on two images count as copies of one picture."""
-
-
-class StandingExemplars(NamedTuple):
-    """Whom the standing concepts are shown by, for the images of a new fit.
-
-    Attributes
-    ----------
-    concepts
-        Standing concept of each image, shape (n,): -1 for an outlier, a new image, and every member of a concept that
-        lost an image since.
-    ranks
-        1, 2, ... for its exemplars, 0 for other images; shape (n,).
-    """
-
-    concepts: npt.NDArray[np.integer]
-    ranks: npt.NDArray[np.integer]
+NONE = np.zeros(0, np.int32)
 
 
 def choose_exemplars(
@@ -90,43 +72,45 @@ def choose_exemplars(
             f"n_exemplars must be at least 1 and diversity within 0..1, got {n_exemplars}, {diversity}"
         )
     return [
-        _exemplars(vectors, members, probabilities[members], n_exemplars, diversity)
+        _exemplars(vectors, members, probabilities[members], n_exemplars, diversity, NONE)
         for members in members_by_cluster(labels)
     ]
 
 
-def kept_exemplars(
-    labels: npt.NDArray[np.integer], standing: StandingExemplars
-) -> dict[int, npt.NDArray[np.int32]]:
-    """Exemplars of the clusters that hold exactly the images of a standing concept.
-
-    An unchanged concept so keeps its vector and, by cosine, its words.
+def refill_exemplars(
+    vectors: npt.NDArray[np.float32],
+    members: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.floating],
+    kept: npt.NDArray[np.int32],
+    *,
+    n_exemplars: int = 8,
+    diversity: float = 0.3,
+) -> npt.NDArray[np.int32]:
+    """Exemplars of one cluster of which some are chosen already: those first, then what suits them.
 
     Parameters
     ----------
-    labels
-        Cluster of each row, shape (n,); -1 for noise.
-    standing
-        Of the same images.
-
-    Returns
-    -------
-    dict
-        Rows of each such cluster's exemplars, best first; a cluster whose concept had none is left out.
+    vectors
+        Unit rows, shape (n, d).
+    members
+        Rows of the cluster.
+    probabilities
+        Their strength of membership, shape (len(members),).
+    kept
+        Those chosen already, best first, among the members.
+    n_exemplars, diversity
+        As in `choose_exemplars`, which this equals where nothing is kept.
 
     Examples
     --------
-    >>> standing = StandingExemplars(np.array([7, 7, 9, 9, -1]), np.array([2, 1, 1, 0, 0]))
-    >>> kept_exemplars(np.array([1, 1, 0, 0, 0]), standing)
-    {1: array([1, 0], dtype=int32)}
+    >>> vectors = np.array([[1, 0], [0.96, 0.28], [0.8, 0.6]], dtype=np.float32)
+    >>> rows = np.arange(3, dtype=np.int32)
+    >>> refill_exemplars(vectors, rows, np.ones(3), np.array([2], np.int32), n_exemplars=2)
+    array([2, 0], dtype=int32)
     """
-    found = overlap(standing.concepts, labels)
-    kept = {}
-    for row, column in np.argwhere(found.jaccard == 1):
-        shown = np.flatnonzero((standing.concepts == found.before[row]) & (standing.ranks > 0))
-        if len(shown):
-            kept[int(found.after[column])] = shown[np.argsort(standing.ranks[shown])].astype(np.int32)
-    return kept
+    if len(kept) >= min(n_exemplars, len(members)):
+        return kept[:n_exemplars]
+    return _exemplars(vectors, members, probabilities, n_exemplars, diversity, kept)
 
 
 def members_by_cluster(labels: npt.NDArray[np.integer]) -> list[npt.NDArray[np.int32]]:
@@ -156,27 +140,42 @@ def _exemplars(
     probabilities: npt.NDArray[np.floating],
     n_exemplars: int,
     diversity: float,
+    kept: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.int32]:
-    """Exemplars of one cluster."""
+    """Exemplars of one cluster, those kept first."""
     centre = _unit(vectors[members].mean(axis=0, dtype=np.float64))
-    closeness = vectors[members] @ centre
-    firmest = np.lexsort((members, -closeness, -probabilities))[:MAX_CANDIDATES]
-    cosines = vectors[members[firmest]] @ vectors[members[firmest]].T
+    order = np.lexsort((members, -(vectors[members] @ centre), -probabilities))
+    firmest = members[order[:MAX_CANDIDATES]]
+    firmest = np.concatenate([firmest, kept[~np.isin(kept, firmest)]])
+    cosines = vectors[firmest] @ vectors[firmest].T
     is_twin = np.tril(cosines >= TWIN_SIMILARITY, k=-1).any(axis=1)
     half = -(-np.count_nonzero(~is_twin) // 2)
-    candidates = np.argsort(is_twin, kind="stable")[: max(half, 4 * n_exemplars)]
+    pool = np.argsort(is_twin, kind="stable")[: max(half, 4 * n_exemplars)]
+    held = np.array([np.flatnonzero(firmest == row)[0] for row in kept], np.intp)
+    candidates = np.concatenate([held, pool[~np.isin(pool, held)]])
     picked = _maximal_marginal_relevance(
-        closeness[firmest[candidates]], cosines[np.ix_(candidates, candidates)], n_exemplars, diversity
+        vectors[firmest[candidates]] @ centre,
+        cosines[np.ix_(candidates, candidates)],
+        n_exemplars,
+        diversity,
+        list(range(len(held))),
     )
-    return members[firmest[candidates[picked]]]
+    return np.asarray(firmest[candidates[picked]], np.int32)
 
 
 def _maximal_marginal_relevance(
-    relevance: npt.NDArray[np.float64], cosines: npt.NDArray[np.float32], n: int, diversity: float
+    relevance: npt.NDArray[np.float64],
+    cosines: npt.NDArray[np.float32],
+    n: int,
+    diversity: float,
+    picked: list[int],
 ) -> list[int]:
-    """Pick n candidates, each as relevant and as unlike those before it as can be; twins last, ties by position."""
-    picked = [int(relevance.argmax())]
-    redundancy = cosines[picked[0]]
+    """Pick up to n candidates, each as relevant and as unlike those before it as can be; twins last, ties by position.
+
+    Some may be picked already.
+    """
+    picked = picked or [int(relevance.argmax())]
+    redundancy = cosines[picked].max(axis=0)
     while len(picked) < min(n, len(relevance)):
         score = (1 - diversity) * relevance - diversity * redundancy
         score[redundancy >= TWIN_SIMILARITY] -= 4.0  # below every score of a candidate that is no twin

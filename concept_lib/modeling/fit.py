@@ -1,102 +1,88 @@
-"""One fit: from reduced vectors to concepts with members, exemplars and vectors."""
+"""One fit: reduced vectors grouped anew, and the groups given lasting ids."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from concept_lib.modeling.cluster import auto_concept_size, cluster
-from concept_lib.modeling.exemplars import (
-    StandingExemplars,
-    choose_exemplars,
-    concept_vectors,
-    kept_exemplars,
-)
-from concept_lib.modeling.quality import outlier_share, silhouette
+from concept_lib.modeling.identity import match_concepts
 
 
-@dataclass(frozen=True, slots=True)
-class ConceptFit:
-    """Concepts of one fit, largest first.
+class Fit(NamedTuple):
+    """Groups of one fit by lasting ids.
 
-    Parameters
+    Attributes
     ----------
-    labels
-        int32 (n,): position of each image's concept in the fit, -1 for outliers.
+    ids
+        Concept of each image, int32 (n,), -1 for outliers.
     probabilities
-        float32 (n,): strength of membership, 0 for outliers.
-    similarities
-        float32 (n,): cosine to the concept's vector, NaN for outliers.
-    exemplar_ranks
-        int32 (n,): 1, 2, … for exemplars, 0 for other images.
-    vectors
-        float32 (k, d): unit vector of each concept, the normalised mean of its exemplars.
+        Strength of membership, float32 (n,), 0 for outliers.
+    clusters
+        HDBSCAN's number of each concept.
     min_concept_size
         Images: the least size that this fit allowed.
-    metrics
-        ``outlier_share``, ``silhouette`` in the reduced space and ``relative_validity``, where defined.
+    relative_validity
+        As in `Clustering`.
     """
 
-    labels: np.ndarray
-    probabilities: np.ndarray
-    similarities: np.ndarray
-    exemplar_ranks: np.ndarray
-    vectors: np.ndarray
+    ids: npt.NDArray[np.int32]
+    probabilities: npt.NDArray[np.float32]
+    clusters: dict[int, int]
     min_concept_size: int
-    metrics: dict[str, float]
+    relative_validity: float
 
 
 def fit_concepts(
-    vectors: np.ndarray,
-    reduced: np.ndarray,
+    reduced: npt.NDArray[np.floating],
+    before: npt.NDArray[np.integer],
+    next_free_id: int,
     *,
     min_concept_size: Literal["auto"] | int = "auto",
     min_samples: int | None = None,
-    n_exemplars: int = 8,
-    diversity: float = 0.3,
-    standing: StandingExemplars | None = None,
-) -> ConceptFit:
-    """Group images into concepts.
+    min_jaccard: float = 0.3,
+) -> Fit:
+    """Group images by density, and let the groups carry on the concepts with which they share enough.
 
     Parameters
     ----------
-    vectors
-        float32 (n, d), unit rows.
     reduced
-        float32 (n, c): the space in which HDBSCAN works.
+        Shape (n, c): the space in which HDBSCAN works.
+    before
+        Old concept of each image, shape (n,): -1 for an outlier, -2 for an image that was not there.
+    next_free_id
+        Lowest id that was never used.
     min_concept_size
         Images; ``"auto"`` takes one eightieth of all, between 5 and 30.
     min_samples
         HDBSCAN's; by default the same as `min_concept_size`.
-    n_exemplars
-        At most so many images stand for a concept.
-    diversity
-        0 takes the closest images, 1 the most different ones (MMR).
-    standing
-        Exemplars of the standing concepts, chosen under the same settings: a concept whose images are the same keeps
-        them.
+    min_jaccard
+        As in `match_concepts`.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [5.3]])
+    >>> before = np.array([4, 4, 4, -1, -2, -2, -2])
+    >>> fit_concepts(points, before, next_free_id=9, min_concept_size=3, min_samples=1).ids.tolist()
+    [4, 4, 4, 9, 9, 9, 9]
     """
-    size = auto_concept_size(len(vectors)) if min_concept_size == "auto" else min_concept_size
+    size = auto_concept_size(len(reduced)) if min_concept_size == "auto" else min_concept_size
     found = cluster(reduced, min_concept_size=size, min_samples=min_samples)
-    exemplars = choose_exemplars(
-        vectors, found.labels, found.probabilities, n_exemplars=n_exemplars, diversity=diversity
+    n_clusters = int(found.labels.max(initial=-1)) + 1
+    survived = before >= -1
+    ids = match_concepts(
+        before[survived],
+        found.labels[survived],
+        n_clusters=n_clusters,
+        next_free_id=next_free_id,
+        min_jaccard=min_jaccard,
     )
-    if standing is not None:
-        for number, rows in kept_exemplars(found.labels, standing).items():
-            exemplars[number] = rows
-    centres = concept_vectors(vectors, exemplars)
-    similarities = np.full(len(vectors), np.nan, np.float32)
-    members = found.labels >= 0
-    similarities[members] = np.einsum("nd,nd->n", vectors[members], centres[found.labels[members]])
-    ranks = np.zeros(len(vectors), np.int32)
-    for rows in exemplars:
-        ranks[rows] = np.arange(1, len(rows) + 1)
-    metrics = {
-        "outlier_share": outlier_share(found.labels),
-        "silhouette": silhouette(reduced, found.labels),
-        "relative_validity": found.relative_validity,
-    }
-    defined = {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
-    return ConceptFit(found.labels, found.probabilities, similarities, ranks, centres, size, defined)
+    return Fit(
+        np.append(ids, np.int32(-1))[found.labels],
+        found.probabilities,
+        {int(concept_id): number for number, concept_id in enumerate(ids)},
+        size,
+        found.relative_validity,
+    )

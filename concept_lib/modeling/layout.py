@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,34 +11,6 @@ MIN_SHARE = 0.5
 """Below this share of survivors UMAP's own start, which sees all images, is the better one."""
 NOISE = 1e-3
 """Standard deviation of the noise in a start, as a share of the map's extent: equal starts come apart."""
-
-
-def standing_layout(
-    image_ids: Sequence[str], old_ids: Sequence[str], old_layout: npt.NDArray[np.floating]
-) -> npt.NDArray[np.float64]:
-    """Places of images in an older layout.
-
-    Parameters
-    ----------
-    image_ids
-        Images of now, (n,).
-    old_ids, old_layout
-        Images of the older layout and their coordinates, (m,) and (m, c).
-
-    Returns
-    -------
-    ndarray of float64, shape (n, c)
-        NaN where an image was not there.
-
-    Examples
-    --------
-    >>> standing_layout(["a", "b"], ["b", "c"], np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
-    [[nan, nan], [1.0, 2.0]]
-    """
-    row_of = {image_id: row for row, image_id in enumerate(old_ids)}
-    rows = np.fromiter((row_of.get(image_id, -1) for image_id in image_ids), np.intp, len(image_ids))
-    padded = np.vstack([np.asarray(old_layout, np.float64), np.full(old_layout.shape[1], np.nan)])
-    return padded[rows]
 
 
 def starting_layout(

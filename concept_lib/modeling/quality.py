@@ -60,6 +60,31 @@ def silhouette(reduced: npt.NDArray[np.floating], labels: npt.NDArray[np.integer
     return float(silhouette_score(reduced[rows], labels[rows]))
 
 
+def cluster_metrics(
+    reduced: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], relative_validity: float | None
+) -> dict[str, float]:
+    """Figures of one grouping: ``outlier_share``, ``silhouette`` and ``relative_validity``, where defined.
+
+    Parameters
+    ----------
+    reduced, labels
+        As in `silhouette`.
+    relative_validity
+        HDBSCAN's of its fit, None where it has none.
+
+    Examples
+    --------
+    >>> cluster_metrics(np.zeros((2, 1)), np.array([-1, -1]), None)
+    {'outlier_share': 1.0}
+    """
+    found = {
+        "outlier_share": outlier_share(labels),
+        "silhouette": silhouette(reduced, labels),
+        "relative_validity": float("nan") if relative_validity is None else relative_validity,
+    }
+    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
 def coherence(shown: Iterable[npt.ArrayLike], word_vectors: npt.NDArray[np.float32]) -> float:
     """Mean over concepts of the mean cosine between the words that a label shows.
 

@@ -12,39 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 
+from benchmarks.lasting import EVENTS
 from concept_lib.database.integrity import dangling_references
 from concept_lib.images.sample import render
 from concept_lib.modeling import fit
 from concept_lib.modeling.cluster import Clustering
 from concept_lib.storage import Home
-
-EVENTS = """
-WITH pairs AS (SELECT x.concept_id AS a, y.concept_id AS b
-               FROM membership_at($refresh - 1) x FULL JOIN membership_at($refresh) y USING (image_id)),
-    old AS (SELECT a AS id, count(*) AS n, any_value(label) AS label FROM pairs
-            JOIN concept_history h ON h.concept_id = a AND h.refresh_id = $refresh - 1 GROUP BY a),
-    new AS (SELECT b AS id, count(*) AS n, any_value(label) AS label FROM pairs
-            JOIN concept_history h ON h.concept_id = b AND h.refresh_id = $refresh GROUP BY b),
-    lived AS (SELECT a, count(*) AS n FROM pairs WHERE a >= 0 AND b IS NOT NULL GROUP BY a),
-    held AS (SELECT a, b, count(*) / any_value(lived.n) AS share FROM pairs JOIN lived USING (a) WHERE b >= 0
-             GROUP BY a, b),
-    parts AS (FROM held WHERE share >= 0.25 QUALIFY count(*) OVER (PARTITION BY a) >= 2),
-    sources AS (FROM held WHERE share >= 0.5 QUALIFY count(*) OVER (PARTITION BY b) >= 2),
-    stayed AS (SELECT old.id, old.n AS n_before, new.n AS n_after, new.n - old.n AS more,
-                      old.label AS label_before, new.label AS label_after FROM old JOIN new USING (id)),
-    told AS (
-        SELECT 'born' AS kind, id, NULL AS other, NULL AS share, NULL AS n_before, n AS n_after, NULL AS label_before,
-               label AS label_after FROM new WHERE id NOT IN (SELECT id FROM old)
-        UNION ALL SELECT 'died', id, NULL, NULL, n, NULL, label, NULL FROM old WHERE id NOT IN (SELECT id FROM new)
-        UNION ALL SELECT if(more > 0, 'grew', 'shrank'), id, NULL, NULL, n_before, n_after, label_before, label_after
-               FROM stayed WHERE abs(more) >= 5 AND 10 * abs(more) >= n_before
-        UNION ALL SELECT 'renamed', id, NULL, NULL, n_before, n_after, label_before, label_after
-               FROM stayed WHERE label_before <> label_after
-        UNION ALL SELECT 'split', a, b, share, old.n, new.n, old.label, new.label
-               FROM parts JOIN old ON old.id = a JOIN new ON new.id = b
-        UNION ALL SELECT 'merged', b, a, share, old.n, new.n, old.label, new.label
-               FROM sources JOIN old ON old.id = a JOIN new ON new.id = b)
-SELECT row_number() OVER (ORDER BY kind, id, other), * FROM told ORDER BY 1"""
 
 
 def rows(home: Home, query: str, **values: object) -> list[tuple]:
@@ -217,7 +190,7 @@ def test_damaged_files_cost_no_id(own_home: Home, run, asset: str) -> None:
 
 def test_a_strict_bound_lets_no_changed_concept_keep_its_id(own_home: Home, run, regroup) -> None:
     regroup({"beach/0": 0, "beach": -1, "pizza": 1, "clock": 2, "sunflower": 3})
-    run(own_home, {"identity.min_jaccard": "1"})
+    run(own_home, {"identity.min_jaccard": "1", "clustering.min_concept_size": "6"})
     changed = rows(own_home, "SELECT concept_id FROM compare_refreshes(1, 2) WHERE change = 'died'")
     kept = rows(own_home, "SELECT concept_id FROM compare_refreshes(1, 2) WHERE change = 'same'")
     assert (len(changed), len(kept)) == (1, 3)

@@ -126,7 +126,7 @@ def test_removed_and_added_images_are_told(own_home: Home, run, gallery: Path) -
     summary, _ = run(own_home)
     assert (summary["n_images"], summary["n_embedded"]) == (46, 1)
     assert rows(own_home, "SELECT title FROM refreshes ORDER BY refresh_id DESC LIMIT 1") == [
-        ("+1 -3 images, fit",)
+        ("+1 -3 images, assigned",)
     ]
     assert dangling_references(own_home.database) == {}
 

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from concept_lib.modeling.exemplars import (
     TWIN_SIMILARITY,
-    StandingExemplars,
     choose_exemplars,
     concept_vectors,
-    kept_exemplars,
     members_by_cluster,
+    refill_exemplars,
 )
 
 
@@ -110,21 +109,39 @@ def test_refuses_bad_input() -> None:
         members_by_cluster(np.array([0, 2, -1]))
 
 
-@pytest.mark.parametrize(
-    ("labels", "kept"),
-    [
-        ([1, 1, 1, 0, 0, -1], {0: [4, 3], 1: [2, 0]}),
-        ([1, 1, 1, 0, 0, 0], {1: [2, 0]}),
-        ([1, 1, -1, 0, 0, -1], {0: [4, 3]}),
-        ([0, 0, 0, 0, 0, -1], {}),
-        ([0, 0, 1, 2, 2, -1], {2: [4, 3]}),
-        ([-1] * 6, {}),
-    ],
-    ids=["the same", "one more", "one less", "merged", "split", "gone"],
-)
-def test_only_a_concept_of_the_same_images_keeps_its_exemplars(
-    labels: list[int], kept: dict[int, list[int]]
-) -> None:
-    standing = StandingExemplars(np.array([7, 7, 7, 3, 3, -1]), np.array([2, 0, 1, 2, 1, 0]))
-    found = kept_exemplars(np.array(labels), standing)
-    assert {cluster: rows.tolist() for cluster, rows in found.items()} == kept
+@pytest.mark.parametrize("n_kept", [0, 1, 3, 4])
+def test_exemplars_that_are_left_come_first_and_the_rest_suits_them(n_kept: int) -> None:
+    vectors = np.random.default_rng(3).normal(size=(40, 6)) + 3 * np.eye(6)[0]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    members, kept = np.arange(5, 40, dtype=np.int32), np.array([39, 7, 20, 11], np.int32)[:n_kept]
+    found = refill_exemplars(vectors, members, np.ones(35), kept, n_exemplars=4)
+    assert found[:n_kept].tolist() == kept.tolist()
+    assert len(set(found.tolist())) == 4
+    assert set(found.tolist()) <= set(members.tolist())
+    if not n_kept:
+        [afresh] = choose_exemplars(vectors, np.where(np.arange(40) < 5, -1, 0), np.ones(40), n_exemplars=4)
+        assert found.tolist() == afresh.tolist()
+
+
+def test_the_next_exemplar_is_the_best_by_marginal_relevance() -> None:
+    vectors = np.random.default_rng(5).normal(size=(12, 4)) + 2 * np.eye(4)[0]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    kept = np.array([8, 2], np.int32)
+    found = refill_exemplars(
+        vectors, np.arange(12, dtype=np.int32), np.ones(12), kept, n_exemplars=3, diversity=0.6
+    )
+    centre = vectors.mean(axis=0)
+    centre /= np.linalg.norm(centre)
+    scores = [
+        -np.inf if row in kept else 0.4 * vectors[row] @ centre - 0.6 * max(vectors[kept] @ vectors[row])
+        for row in range(12)
+    ]
+    assert found.tolist() == [8, 2, int(np.argmax(scores))]
+
+
+def test_a_full_set_of_exemplars_stays_as_it_is() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    rows = np.arange(4, dtype=np.int32)
+    kept = np.array([3, 1], np.int32)
+    assert refill_exemplars(vectors, rows, np.ones(4), kept, n_exemplars=2).tolist() == [3, 1]
+    assert refill_exemplars(vectors, rows[[1, 3]], np.ones(2), kept, n_exemplars=8).tolist() == [3, 1]

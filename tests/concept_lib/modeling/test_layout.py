@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_lib.modeling.layout import NOISE, aligned, standing_layout, starting_layout
+from concept_lib.modeling.layout import NOISE, aligned, starting_layout
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
 
@@ -22,15 +22,6 @@ def with_new(standing: np.ndarray, rows: list[int]) -> np.ndarray:
     found = standing.copy()
     found[rows] = np.nan
     return found
-
-
-def test_survivors_are_found_by_image_whatever_the_order() -> None:
-    standing = standing_layout(
-        ["b", "c", "d"], ["d", "a", "b"], np.array([[1, 2], [3, 4], [5, 6]], np.float32)
-    )
-    np.testing.assert_array_equal(standing, [[5, 6], [np.nan, np.nan], [1, 2]])
-    nothing = standing_layout(["b"], [], np.zeros((0, 2), np.float32))
-    np.testing.assert_array_equal(nothing, [[np.nan, np.nan]])
 
 
 def test_survivors_start_where_they_stood_and_new_ones_among_their_neighbours() -> None:
