@@ -165,6 +165,7 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow links
         self.database = self.path / "concepts.duckdb"  # the published state
+        self.curation = self.path / "curation.json"  # what the user decided about concepts
         self.settings_file = self.path / "settings.toml"  # what the command line keeps
         self.config_pointer = self.path / "concept_toml_path"  # where the concept.toml in force lies
         self.lock_file = self.path / "refresh.lock"  # held while a refresh runs
