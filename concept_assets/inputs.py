@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from concept_lib.curation import Actions, curation_version, load_actions
 from concept_lib.errors import ConceptError
 from concept_lib.images.catalog import Catalog, folder_version, scan
 from concept_lib.images.scan_cache import read_scan, write_scan
@@ -18,6 +19,7 @@ from concept_lib.vocabulary import vocabulary_version
 
 IMAGE_FOLDER = "image_folder"
 VOCABULARY_SOURCE = "vocabulary_source"
+CURATION = "curation"
 
 
 def setting(section: str) -> str:
@@ -44,6 +46,12 @@ SPECS = [
         kinds={"file"},
         description="The list of nouns: bundled, WordNet, or a file. Its version hashes the words.",
     ),
+    dg.AssetSpec(
+        CURATION,
+        group_name="inputs",
+        kinds={"file"},
+        description="Concepts that the user renamed, merged and pinned. Its version hashes the actions in force.",
+    ),
     *(
         dg.AssetSpec(
             ["settings", name],
@@ -62,11 +70,12 @@ class Inputs:
 
     folder: Path
     catalog: Catalog
+    actions: Actions
     versions: Mapping[str, str]
 
 
 def find_inputs(home: Home, settings: Settings) -> Inputs:
-    """Look at the folder, the vocabulary and the settings, and give each its version."""
+    """Look at the folder, the vocabulary, the settings and the user's word, and give each its version."""
     folder = Path(settings.images.folder or home.sample)
     _refuse_unusable(folder, home, given=settings.images.folder is not None)
     known = read_scan(home.scan_cache, folder)
@@ -77,7 +86,9 @@ def find_inputs(home: Home, settings: Settings) -> Inputs:
     versions[IMAGE_FOLDER] = folder_version(catalog)
     words = settings.vocabulary
     versions[VOCABULARY_SOURCE] = vocabulary_version(words.source, sample=words.sample, seed=words.seed)
-    return Inputs(folder, catalog, versions)
+    actions = load_actions(home)
+    versions[CURATION] = curation_version(actions)
+    return Inputs(folder, catalog, actions, versions)
 
 
 def _refuse_unusable(folder: Path, home: Home, *, given: bool) -> None:

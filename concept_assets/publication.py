@@ -80,6 +80,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
             metrics=told.metrics,
             settings=session.settings,
             data_versions=_data_versions(session, made, assets, mark),
+            actions=session.inputs.actions,
         )
         free = max([before.next_free_id, *(key + 1 for key in present["concepts"]["concept_id"].to_pylist())])
         _commit(home, refresh_id, present, past_tables(before, present, account), free)
@@ -246,6 +247,7 @@ def _commit(
         concepts=past["concept_history"],
         events=past["concept_events"],
         moves=past["image_moves"],
+        curation=past["curation"],
         next_free_id=next_free_id,
     )
     older, _ = committed_histories(home.histories)  # damaged ones were refused when the refresh began

@@ -61,9 +61,10 @@ def refresh(
     with locked(
         home, "concept refresh", timeout_s=LOCK_SECONDS, on_wait=lambda who: say(f"waiting for {who}")
     ):
+        published = published_state(home)
         inputs = find_inputs(home, resolve(home, flags).settings)
         run_id = None
-        if not is_current(home, published_state(home), inputs.versions):
+        if not is_current(home, published, inputs.versions):
             with listening(listener):
                 run_id = _run(home, flags, once or {})
         keep(home, flags)

@@ -95,10 +95,10 @@ class StorageResource(dg.ConfigurableResource[None]):
         with locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
             started_at = datetime.now(UTC)
             settings = resolve(home, self.overrides).settings
+            published = published_state(home)  # first: it restores an input of which the file was lost
             inputs = find_inputs(home, settings)
             if context.instance is not None:
                 record_inputs(context.instance, inputs.versions)
-            published = published_state(home)
             number = next_refresh_id(home.histories)
             self._session = Session(home, settings, inputs, published, number, started_at)
             yield self

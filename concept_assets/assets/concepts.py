@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
 from concept_assets.assets.vocabulary import vocabulary
-from concept_assets.inputs import key, setting
+from concept_assets.inputs import CURATION, key, setting
 from concept_assets.progress import reporter, warn
 from concept_assets.resources import Session, StorageResource
 from concept_assets.standing import (
@@ -21,6 +21,7 @@ from concept_assets.standing import (
     reduction_recipe,
 )
 from concept_assets.versioning import Upstream
+from concept_lib.curation import names_in_force
 from concept_lib.database.members import (
     PLACED,
     cluster_table,
@@ -149,7 +150,7 @@ def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
 
 
 @dg.asset(
-    deps=[image_embeddings, reduced_vectors, key(CLUSTERING), key(EXEMPLARS), key(IDENTITY)],
+    deps=[image_embeddings, reduced_vectors, key(CLUSTERING), key(EXEMPLARS), key(IDENTITY), key(CURATION)],
     group_name="concepts",
     kinds={"python", "parquet", "hdbscan"},
     owners=["team:concept-atlas"],
@@ -249,7 +250,7 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
 
 
 @dg.asset(
-    deps=[image_embeddings, clusters, vocabulary, vocabulary_embeddings, key(LABELS)],
+    deps=[image_embeddings, clusters, vocabulary, vocabulary_embeddings, key(LABELS), key(CURATION)],
     group_name="concepts",
     kinds={"python", "parquet"},
     owners=["team:concept-atlas"],
@@ -258,25 +259,28 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
 def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
     """Words of each concept by cosine and by c-TF-IDF; the shown method's best words are its label.
 
-    A concept whose confidence is below the least one is unnamed.
+    A concept whose confidence is below the least one is unnamed. A name that the user gave wins over any words.
     """
-    section = storage.session.settings.labels
+    session = storage.session
+    section = session.settings.labels
 
     def compute(upstream: Upstream) -> Contents:
         concept_ids = upstream["clusters"].table("concepts")["concept_id"].to_pylist()
         words = upstream["vocabulary"].table("words")["word"].to_pylist()
         naming = _name(upstream, concept_ids, words, section) if words else None
+        tables = label_tables(
+            concept_ids, words, naming, section.method, names_in_force(session.inputs.actions)
+        )
         if naming and upstream["image_embeddings"].info["model"] == DEMO:
-            _doubt_the_demo_model(context, naming)
-        tables = label_tables(concept_ids, words, naming, section.method)
+            _doubt_the_demo_model(context, tables["labels"]["named"].to_pylist())
         return Contents(tables=tables, info={"metrics": naming.metrics if naming else {}})
 
-    return storage.session.run(context, compute, _labels)
+    return session.run(context, compute, _labels)
 
 
-def _doubt_the_demo_model(context: dg.AssetExecutionContext, naming: Naming) -> None:
+def _doubt_the_demo_model(context: dg.AssetExecutionContext, named: Sequence[bool]) -> None:
     """Say which model to take where most concepts are of kinds that the demo model has never seen."""
-    n_unnamed, n_concepts = int((~naming.named).sum()), len(naming.named)
+    n_unnamed, n_concepts = named.count(False), len(named)
     if 2 * n_unnamed > n_concepts:
         warn(
             context,

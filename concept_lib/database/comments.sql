@@ -124,11 +124,11 @@ COMMENT ON COLUMN image_moves.to_concept_id IS 'NULL: left.';
 
 COMMENT ON TABLE curation IS 'What the user decided; applied again after every fit.';
 COMMENT ON COLUMN curation.refresh_id IS 'The refresh that first obeyed.';
-COMMENT ON COLUMN curation.action_no IS '1, 2, ... within a refresh.';
+COMMENT ON COLUMN curation.action_no IS 'Its number, as concept curation lists it.';
 COMMENT ON COLUMN curation.action IS 'rename, merge or pin.';
 COMMENT ON COLUMN curation.concept_id IS 'The concept.';
 COMMENT ON COLUMN curation.other_concept_id IS 'The concept merged into it.';
-COMMENT ON COLUMN curation.name IS 'The user''s label.';
+COMMENT ON COLUMN curation.name IS 'The label that the user gave or pinned.';
 COMMENT ON COLUMN curation.undone_refresh_id IS 'The refresh that took it back.';
 
 COMMENT ON VIEW concept_summary IS 'The first thing to look at: one readable row a concept.';

@@ -81,8 +81,20 @@ PAST_SCHEMAS: dict[str, pa.Schema] = {
             "to_concept_id": pa.int32(),
         }
     ),
+    "curation": pa.schema(
+        {
+            "refresh_id": pa.int32(),
+            "action_no": pa.int32(),
+            "action": pa.string(),
+            "concept_id": pa.int32(),
+            "other_concept_id": pa.int32(),
+            "name": pa.string(),
+            "undone_refresh_id": pa.int32(),
+        }
+    ),
 }
 """Columns of the past tables, as they are stored and as `load_history` returns them."""
+_WHOLE = {"curation"}  # written whole by every refresh, since an old action may be undone by a new one
 
 
 def write_history(
@@ -92,6 +104,7 @@ def write_history(
     concepts: pa.Table,
     events: pa.Table,
     moves: pa.Table,
+    curation: pa.Table,
     next_free_id: int,
 ) -> None:
     """Store what a refresh adds to the past; it counts after `mark_committed`.
@@ -105,6 +118,8 @@ def write_history(
     concepts, events, moves
         Rows of ``concept_history``, ``concept_events`` and ``image_moves``, with every column of
         `PAST_SCHEMAS`; types that cast without loss are cast.
+    curation
+        All rows of ``curation``, those of earlier refreshes too.
     next_free_id
         The first concept id that no concept has ever had.
 
@@ -122,6 +137,7 @@ def write_history(
         "concept_history": concepts,
         "concept_events": events,
         "image_moves": moves,
+        "curation": curation,
     }
     staging = folder.parent / f"{TEMPORARY_PREFIX}{uuid4().hex}"
     staging.mkdir(parents=True)
@@ -200,7 +216,7 @@ def load_history(folders: Sequence[Path]) -> dict[str, pa.Table]:
     Returns
     -------
     dict of pyarrow.Table
-        ``refreshes``, ``concept_history``, ``concept_events`` and ``image_moves``; empty without folders.
+        ``refreshes``, ``concept_history``, ``concept_events``, ``image_moves`` and ``curation``; empty without folders.
 
     Examples
     --------
@@ -211,11 +227,17 @@ def load_history(folders: Sequence[Path]) -> dict[str, pa.Table]:
         name: pa.concat_tables(
             [
                 schema.empty_table(),
-                *(pq.read_table(folder / f"{name}.parquet", schema=schema) for folder in folders),
+                *(pq.read_table(file, schema=schema) for file in _files(folders, name)),
             ]
         ).combine_chunks()
         for name, schema in PAST_SCHEMAS.items()
     }
+
+
+def _files(folders: Sequence[Path], name: str) -> list[Path]:
+    """Files that make up a past table; the first releases wrote no ``curation``."""
+    files = [folder / f"{name}.parquet" for folder in folders]
+    return [file for file in files[-1:] if file.is_file()] if name in _WHOLE else files
 
 
 def next_free_id(folders: Sequence[Path]) -> int:

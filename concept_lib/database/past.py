@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from concept_lib.curation import Actions
 from concept_lib.database.history import PAST_SCHEMAS
 from concept_lib.database.state import Published
 from concept_lib.modeling.events import ConceptEvent, ConceptState, EventRules, concept_events, image_moves
@@ -44,6 +45,8 @@ class Account:
         All settings; those of ``identity`` say from when on a change is an event.
     data_versions
         ``{"assets": {asset: {"fingerprint", "data_version"}}, "inputs": {input: version}}``.
+    actions
+        What the user decided, as this refresh found it.
     """
 
     refresh_id: int
@@ -58,6 +61,7 @@ class Account:
     metrics: Mapping[str, float]
     settings: Settings
     data_versions: Mapping[str, Any]
+    actions: Actions
 
 
 def assignment_of(concept_images: pa.Table) -> dict[str, int]:
@@ -90,7 +94,7 @@ def past_tables(before: Published, present: Mapping[str, pa.Table], account: Acc
     Returns
     -------
     dict
-        ``refreshes`` (one row), ``concept_history``, ``concept_events``, ``image_moves``.
+        ``refreshes`` (one row), ``concept_history``, ``concept_events``, ``image_moves``, ``curation`` (all rows).
     """
     number = {"refresh_id": account.refresh_id}
     after, drifts = assignment_of(present["concept_images"]), _drifts(before, present)
@@ -101,8 +105,39 @@ def past_tables(before: Published, present: Mapping[str, pa.Table], account: Acc
         "concept_history": [{**number, **row, "drift": drifts.get(row["concept_id"])} for row in concepts],
         "concept_events": [{**number, **event} for event in _events(before, present, account.settings)],
         "image_moves": moves,
+        "curation": curation_rows(before.curation, account.actions, account.refresh_id),
     }
     return {name: pa.Table.from_pylist(rows[name], schema=schema) for name, schema in PAST_SCHEMAS.items()}
+
+
+def curation_rows(
+    known: Sequence[Mapping[str, Any]], actions: Actions, refresh_id: int
+) -> list[Mapping[str, Any]]:
+    """Rows of ``curation`` as of a refresh, by number: what it obeys for the first time and what it no longer obeys.
+
+    An action that was taken back before any refresh obeyed it never was.
+
+    Parameters
+    ----------
+    known
+        Rows as of the refresh before.
+    actions
+        What the home's file lists.
+    refresh_id
+        This refresh.
+    """
+    standing = {action.number: action for action in actions if not action.undone}
+    rows = {row["action_no"]: row for row in known}
+    for number, action in standing.items():
+        told = action.model_dump(exclude={"number", "undone"})
+        rows.setdefault(
+            number, {"refresh_id": refresh_id, "action_no": number, **told, "undone_refresh_id": None}
+        )
+    ends = {number for number, row in rows.items() if row["undone_refresh_id"] is None} - standing.keys()
+    return [
+        {**rows[number], "undone_refresh_id": refresh_id} if number in ends else rows[number]
+        for number in sorted(rows)
+    ]
 
 
 def stability_metrics(

@@ -13,6 +13,7 @@ from concept_lib.modeling.naming import UNNAMED, Naming
 from concept_lib.storage import Home, StoredAsset
 
 Assets: TypeAlias = Mapping[str, StoredAsset]
+USER = "user"  # the method of a label that the user gave
 LABELS = pa.schema(
     [
         ("concept_id", pa.int32()),
@@ -34,7 +35,11 @@ WORDS = pa.schema(
 
 
 def label_tables(
-    concept_ids: Sequence[int], words: Sequence[str], naming: Naming | None, method: str
+    concept_ids: Sequence[int],
+    words: Sequence[str],
+    naming: Naming | None,
+    method: str,
+    names: Mapping[int, str],
 ) -> dict[str, pa.Table]:
     """``labels`` (one row a concept) and ``words`` (one row a concept, method and rank).
 
@@ -48,6 +53,8 @@ def label_tables(
         None without a vocabulary: then every concept stays unnamed.
     method
         Whose words make the label.
+    names
+        Labels that the user gave, by concept id; the confidence stays that of the words.
     """
     rows = [
         {
@@ -57,6 +64,7 @@ def label_tables(
             "label_confidence": float(naming.confidence[i]) if naming else None,
             "label_method": method if naming else None,
         }
+        | ({"label": names[concept_id], "named": True, "label_method": USER} if concept_id in names else {})
         for i, concept_id in enumerate(concept_ids)
     ]
     ranked = naming and [

@@ -52,6 +52,12 @@ def concept_table(database: Path) -> list[Row]:
         return _rows(connection, "SELECT * FROM concept_summary ORDER BY n_images DESC, concept_id")
 
 
+def curation_table(database: Path) -> list[Row]:
+    """Rows of the table ``curation``, oldest action first."""
+    with open_database(database) as connection:
+        return _rows(connection, "SELECT * FROM curation ORDER BY action_no")
+
+
 def last_refresh(database: Path) -> Row | None:
     """Refresh that the database shows; None where there is no database.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from concept_lib.curation import restore_actions
 from concept_lib.database.history import committed_histories, load_history, mark_committed, next_free_id
 from concept_lib.database.publish import remove_stale_logs
 from concept_lib.database.queries import last_refresh
@@ -49,6 +50,8 @@ class Published:
         Concept of each image, -1 for outliers.
     born
         Refresh in which each concept was born.
+    curation
+        Rows of the table ``curation``.
     """
 
     refresh: Mapping[str, Any] | None = None
@@ -58,6 +61,7 @@ class Published:
     concepts: Mapping[int, KnownConcept] = field(default_factory=dict)
     assignment: Mapping[str, int] = field(default_factory=dict)
     born: Mapping[int, int] = field(default_factory=dict)
+    curation: Sequence[Mapping[str, Any]] = ()
 
     @property
     def refresh_id(self) -> int | None:
@@ -74,7 +78,8 @@ def published_state(home: Home) -> Published:
     """Read what the last published refresh left behind.
 
     A process that died between the replacement of the database and the mark in the history left a published
-    refresh unmarked: it is marked here. A lost database does no harm: the history holds the same.
+    refresh unmarked: it is marked here. A lost database does no harm: the history holds the same. It also holds what
+    the user decided: where the home's file of that is lost, it is written anew.
 
     The caller holds the lock on the home.
 
@@ -101,7 +106,8 @@ def published_state(home: Home) -> Published:
     if not folders:
         return Published()
     past = load_history(folders)
-    refresh = past["refreshes"].to_pylist()[-1]
+    refresh, curation = past["refreshes"].to_pylist()[-1], past["curation"].to_pylist()
+    restore_actions(home, curation)
     versions = json.loads(refresh["data_versions"])
     return Published(
         refresh=refresh,
@@ -111,6 +117,7 @@ def published_state(home: Home) -> Published:
         concepts=_concepts(past["concept_history"], refresh["refresh_id"]),
         assignment=_replay(past["image_moves"]),
         born=_born(past["concept_events"]),
+        curation=curation,
     )
 
 

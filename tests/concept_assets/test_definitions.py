@@ -32,9 +32,17 @@ EDGES = {
         "settings/clustering",
         "settings/exemplars",
         "settings/identity",
+        "curation",
     },
     "exemplar_collages": {"clusters", "settings/collages"},
-    "labels": {"image_embeddings", "clusters", "vocabulary", "vocabulary_embeddings", "settings/labels"},
+    "labels": {
+        "image_embeddings",
+        "clusters",
+        "vocabulary",
+        "vocabulary_embeddings",
+        "settings/labels",
+        "curation",
+    },
 }
 EDGES["concept_database"] = {*EDGES, "settings/tracking"}
 

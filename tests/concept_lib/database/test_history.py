@@ -38,12 +38,14 @@ def write(tmp_path, past_table, refresh_row):
         }
         event = {"refresh_id": refresh_id, "event_no": 1, "kind": "born", "concept_id": refresh_id}
         move = {"refresh_id": refresh_id, "image_id": f"image{refresh_id}", "to_concept_id": refresh_id}
+        action = {"refresh_id": refresh_id, "action_no": 1, "action": "pin", "concept_id": refresh_id}
         write_history(
             folder,
             refresh=refresh_row(refresh_id),
             concepts=past_table("concept_history", [concept]),
             events=past_table("concept_events", [event]),
             moves=past_table("image_moves", [move]),
+            curation=past_table("curation", [action]),
             next_free_id=free,
         )
         if commit:
@@ -82,6 +84,34 @@ def test_models_of_different_dimensions_stand_side_by_side(write, tmp_path):
     build_database(tmp_path / "a.duckdb", load_history(folders), embedding_dim=8)
     vectors = load_history(folders)["concept_history"]["embedding"].to_pylist()
     assert [len(vector) for vector in vectors] == [3, 8]
+
+
+def test_of_the_users_actions_the_last_folder_lists_all(write):
+    folders = [write(1), write(2)]
+    assert load_history(folders)["curation"].to_pylist() == [
+        {
+            "refresh_id": 2,
+            "action_no": 1,
+            "action": "pin",
+            "concept_id": 2,
+            "other_concept_id": None,
+            "name": None,
+            "undone_refresh_id": None,
+        }
+    ]
+    assert load_history(folders[:1])["curation"]["refresh_id"].to_pylist() == [1]
+
+
+def test_a_folder_of_a_release_that_knew_no_curation_is_whole(write, tmp_path):
+    folder = write(1, commit=False)
+    (folder / "curation.parquet").unlink()
+    meta = json.loads((folder / "meta.json").read_bytes())
+    del meta["digests"]["curation.parquet"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    mark_committed(folder)
+    folders, problems = committed_histories(tmp_path / "history")
+    assert (folders, problems) == ([folder], [])
+    assert load_history(folders)["curation"].equals(PAST_SCHEMAS["curation"].empty_table())
 
 
 def test_an_uncommitted_refresh_does_not_count_until_it_is_marked(write, tmp_path):
@@ -181,6 +211,7 @@ def test_types_that_cast_are_cast(tmp_path, refresh_row, past_table):
         concepts=concepts,
         events=past_table("concept_events", []),
         moves=past_table("image_moves", []),
+        curation=past_table("curation", []),
         next_free_id=1,
     )
     row = load_history([folder])["concept_history"].to_pylist()[0]
@@ -196,6 +227,7 @@ def test_a_missing_column_is_refused(tmp_path, refresh_row, past_table):
             concepts=past_table("concept_history", []),
             events=past_table("concept_events", []).drop_columns(["kind"]),
             moves=past_table("image_moves", []),
+            curation=past_table("curation", []),
             next_free_id=1,
         )
     assert list(tmp_path.iterdir()) == []
