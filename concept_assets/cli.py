@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from concept_assets.cli_options import DATA, HomeOption, JsonOption, console, print_json
+from concept_assets import cli_curation
+from concept_assets.cli_options import DATA, HomeOption, JsonOption, console, print_json, shown_refresh
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cli_curation.app)
 
 
 def _version(wanted: bool) -> None:
@@ -79,7 +81,6 @@ def refresh(
     Only what changed is computed. What the options set is kept in the home for later refreshes; see: concept
     settings.
     """
-    from concept_assets.console import ProgressView, stdout_to_stderr
     from concept_assets.refresh import refresh as run
 
     named = {
@@ -90,13 +91,8 @@ def refresh(
         "embedding.embeddings": embeddings,
     }
     flags = _flags({key: value for key, value in named.items() if value is not None}, set_ or [])
-    try:
-        with stdout_to_stderr(), ProgressView() as view:
-            result = run(Home(home), flags, view, view.say)
-    except KeyboardInterrupt:
-        line = "interrupted: the published state stands, and the next refresh goes on from here"
-        typer.echo(line, err=True)
-        raise typer.Exit(130) from None
+    with shown_refresh() as view:
+        result = run(Home(home), flags, view, view.say)
     if as_json:
         print_json(result)
     else:

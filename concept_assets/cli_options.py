@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from concept_assets.console import ProgressView
 
 HomeOption = Annotated[
     Path,
@@ -29,3 +34,17 @@ def console() -> Any:  # noqa: ANN401 - rich is imported late
 
     # Where no person watches, nothing is cut to fit.
     return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
+
+
+@contextmanager
+def shown_refresh() -> Iterator[ProgressView]:
+    """Where a refresh shows its progress: on stderr alone; an interrupted one ends in one line."""
+    from concept_assets.console import ProgressView, stdout_to_stderr
+
+    try:
+        with stdout_to_stderr(), ProgressView() as view:
+            yield view
+    except KeyboardInterrupt:
+        line = "interrupted: the published state stands, and the next refresh goes on from here"
+        typer.echo(line, err=True)
+        raise typer.Exit(130) from None

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from concept_lib.settings_sources import Resolved
 
-NUMBERS = {"id", "images", "confidence", "similarity", "concept"}
-ELASTIC = {"label", "words", "path", "value", "what it is"}
+NUMBERS = {"id", "images", "confidence", "similarity", "concept", "no", "since refresh", "undone in refresh"}
+ELASTIC = {"label", "words", "path", "value", "what it is", "action"}
 STAGES = {
     "sample": "rendering the gallery",
     "images": "looking at the images",
@@ -112,6 +112,34 @@ def concept_view(rows: Sequence[Mapping[str, Any]]) -> Table:
         words = _elastic(", ".join(row["words"] or ()), "dim")
         table.add_row(str(row["concept_id"]), label, f"{row['n_images']:,}", confidence, words)
     return table
+
+
+def curation_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What the user decided: number, action, state."""
+    table = _table("no", "action", "since refresh", "undone in refresh")
+    for row in rows:
+        since, undone = (row[name] or "" for name in ("refresh_id", "undone_refresh_id"))
+        style = "dim" if row["undone"] else ""
+        table.add_row(str(row["number"]), _elastic(action_text(row), style), str(since), str(undone))
+    return table
+
+
+def action_text(row: Mapping[str, Any]) -> str:
+    """What the user decided about a concept, in the words of the command.
+
+    Examples
+    --------
+    >>> action_text({"action": "rename", "concept_id": 3, "other_concept_id": None, "name": "by the sea"})
+    'rename 3 "by the sea"'
+    >>> action_text({"action": "merge", "concept_id": 3, "other_concept_id": 5, "name": None})
+    'merge 3 5'
+    """
+    parts = [row["action"], str(row["concept_id"])]
+    if row["other_concept_id"] is not None:
+        parts.append(str(row["other_concept_id"]))
+    if row["name"] is not None:
+        parts.append(f'"{row["name"]}"')
+    return " ".join(parts)
 
 
 def found_view(rows: Sequence[Mapping[str, Any]]) -> Table:

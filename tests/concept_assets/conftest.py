@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from concept_assets.curate import Change, curate
 from concept_assets.refresh import refresh
 from concept_lib.images.sample import render
 from concept_lib.storage import Home
@@ -74,6 +75,18 @@ def run() -> Run:
         return refresh(home, flags or {}, recorder, recorder.said.append), recorder
 
     return refresh_home
+
+
+@pytest.fixture(scope="session")
+def decide() -> Run:
+    """Carry out what a user decided about concepts; gives the summary and what was done."""
+
+    def curate_home(home: Home, change: Change) -> tuple[dict[str, Any], Recorder]:
+        recorder = Recorder()
+        _, summary, _, _ = curate(home, change, recorder, recorder.said.append)
+        return summary, recorder
+
+    return curate_home
 
 
 @pytest.fixture(scope="session")
