@@ -116,7 +116,8 @@ CREATE VIEW concept_summary AS
 SELECT c.concept_id, c.label, c.named, c.label_confidence, c.n_images,
        c.n_images / (SELECT count(*) FROM concept_images) AS share,
        (SELECT list(w.word ORDER BY w.rank) FROM concept_words w
-        WHERE w.concept_id = c.concept_id AND w.method = c.label_method AND w.rank <= 5) AS words,
+        WHERE w.concept_id = c.concept_id AND w.rank <= 5  -- beside a label of the user, the nearest words
+          AND w.method = CASE c.label_method WHEN 'user' THEN 'cosine' ELSE c.label_method END) AS words,
        (SELECT list(i.path ORDER BY m.exemplar_rank) FROM concept_images m JOIN images i USING (image_id)
         WHERE m.concept_id = c.concept_id AND m.exemplar_rank IS NOT NULL) AS exemplars,
        h.drift, c.born_refresh_id, c.collage

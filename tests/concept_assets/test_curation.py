@@ -51,10 +51,12 @@ def label(home: Home, concept_id: int) -> tuple:
 def test_a_name_is_the_users_at_once_and_outlives_refit_and_new_images(own_home: Home, run, decide) -> None:
     beach = concept_of(own_home, "beach")
     words, _, method, confidence = label(own_home, beach)
+    listed = rows(own_home, "SELECT words FROM concept_summary WHERE concept_id = ?", beach)
     summary, done = decide(own_home, rename_concept(beach, f"  {NAME} "))
     assert summary["mode"] == "kept"
     assert set(done.computed) == {"clusters", "labels", "concept_database"}
     assert label(own_home, beach) == (NAME, True, "user", confidence)
+    assert rows(own_home, "SELECT words FROM concept_summary WHERE concept_id = ?", beach) == listed
     [event] = rows(own_home, "SELECT kind, concept_id, label_before, label_after FROM latest_changes")
     assert event == ("renamed", beach, words, NAME)
 
