@@ -143,5 +143,6 @@ def _replay(moves: pa.Table) -> dict[str, int]:
 
 
 def _born(events: pa.Table) -> dict[int, int]:
+    """Refresh of each concept's first birth; one that comes back when a merge is undone is none the younger."""
     rows = events.filter(pc.equal(events["kind"], "born")).to_pylist()
-    return {row["concept_id"]: row["refresh_id"] for row in rows}
+    return {row["concept_id"]: row["refresh_id"] for row in reversed(rows)}
