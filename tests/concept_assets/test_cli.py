@@ -98,7 +98,18 @@ def test_mistakes_are_one_line_on_stderr(tmp_path: Path, arguments: tuple[str, .
 
 def test_help_teaches(tmp_path: Path) -> None:
     text = concept("--help", cwd=tmp_path).stdout
-    for command in ("refresh", "concepts", "find", "sample", "settings"):
+    for command in (
+        "refresh",
+        "concepts",
+        "find",
+        "sample",
+        "settings",
+        "rename",
+        "merge",
+        "pin",
+        "undo",
+        "curation",
+    ):
         assert command in text
     options = concept("refresh", "--help", cwd=tmp_path).stdout
     for option in (
