@@ -21,7 +21,7 @@ from concept_assets.standing import (
     reduction_recipe,
 )
 from concept_assets.versioning import Upstream
-from concept_lib.curation import names_in_force
+from concept_lib.curation import merges_in_force, names_in_force, pins_in_force
 from concept_lib.database.members import (
     PLACED,
     cluster_table,
@@ -33,6 +33,7 @@ from concept_lib.database.members import (
 from concept_lib.database.present import label_tables
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
+from concept_lib.modeling.curation import keep_pinned, merged_ids
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.layout import aligned, starting_layout
 from concept_lib.modeling.membership import Membership, Standing, dissolved
@@ -161,7 +162,8 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
 
     An image of no concept is an outlier, concept -1. Under a standing fit images keep their concepts and new ones
     have been assigned. After a new fit HDBSCAN's groups take over the ids of the published concepts by matching on
-    the images that both share; the others get ids that were never used.
+    the images that both share; the others get ids that were never used. Concepts that the user pinned outlive it, and
+    those that the user merged are shown as one.
     """
     session = storage.session
 
@@ -181,7 +183,8 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
             again = standing is not None and known.get("learnt") == reduced.info["learnt"]
             reason = "the clustering settings changed" if again else reduced.info["reason"]
             info |= {"recipe": recipe, "learnt": reduced.info["learnt"], "reason": reason}
-        members = dissolved(members)
+        shown = merged_ids(members.raw_ids, merges_in_force(session.inputs.actions))
+        members = dissolved(members._replace(concept_ids=shown))
         portraits = portray(
             vectors,
             members,
@@ -219,7 +222,10 @@ def _fitted(
         min_samples=session.settings.clustering.min_samples,
         min_jaccard=session.settings.identity.min_jaccard,
     )
-    members = Membership(fit.ids, fit.ids, fit.probabilities, np.ones(len(fit.ids), bool))
+    ids = keep_pinned(before, fit.ids, pins_in_force(session.inputs.actions))
+    was = fit.probabilities if standing is None else standing.members.probabilities
+    shares = np.where(ids == fit.ids, fit.probabilities, was)
+    members = Membership(ids, ids, shares, np.ones(len(ids), bool))
     info = {
         "fit_refresh_id": session.refresh_id,
         "n_fit": len(fit.ids),

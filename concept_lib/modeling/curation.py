@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import numpy.typing as npt
 
-LEAST_MEMBERS = 2
+from concept_lib.modeling.membership import LEAST_MEMBERS
 
 
 def merged_ids(raw_ids: npt.NDArray[np.integer], merges: Mapping[int, int]) -> npt.NDArray[np.int32]:

@@ -104,6 +104,92 @@ def test_a_pinned_label_outlives_other_words(own_home: Home, run, decide, tmp_pa
     assert label(own_home, pizza)[0] in {"lunch", "morning", "lunch, morning", "morning, lunch"}
 
 
+def members(home: Home) -> dict[str, int]:
+    return dict(rows(home, "SELECT image_id, concept_id FROM concept_images"))
+
+
+def test_merged_concepts_are_one_until_they_part_again(own_home: Home, run, decide) -> None:
+    beach, clock = concept_of(own_home, "beach"), concept_of(own_home, "clock")
+    concepts = "SELECT * EXCLUDE collage FROM concepts ORDER BY concept_id"
+    before, told = members(own_home), rows(own_home, concepts)
+    summary, done = decide(own_home, merge_concepts(beach, clock))
+    assert summary["n_concepts"] == 3
+    assert {"reduced_vectors", "image_embeddings"} <= set(done.reused)
+    assert members(own_home) == {
+        image: beach if concept == clock else concept for image, concept in before.items()
+    }
+    kinds = rows(
+        own_home, "SELECT kind, concept_id FROM latest_changes WHERE kind IN ('merged', 'died', 'born')"
+    )
+    assert set(kinds) == {("merged", beach), ("died", clock)}
+    assert rows(own_home, "SELECT fit_refresh_id FROM refreshes WHERE refresh_id = 2") == [(1,)]
+    assert rows(own_home, "SELECT action, concept_id, other_concept_id FROM curation") == [
+        ("merge", beach, clock)
+    ]
+    assert dangling_references(own_home.database) == {}
+    with pytest.raises(ConceptError, match=f"concept {beach} took in concept {clock}; see: concept curation"):
+        decide(own_home, rename_concept(clock, "time"))
+
+    render("clock", 5_200_000, 128).save(own_home.path.parent / "photos" / "clock" / "new.jpg", quality=92)
+    assert run(own_home)[0]["mode"] == "assigned"
+    [new] = members(own_home).keys() - before.keys()
+    assert members(own_home)[new] == beach
+    (own_home.path.parent / "photos" / "clock" / "new.jpg").unlink()
+
+    decide(own_home, undo_action(None))
+    assert members(own_home) == before
+    assert rows(own_home, concepts) == told
+    assert dangling_references(own_home.database) == {}
+
+
+def test_a_merge_outlives_a_refit(own_home: Home, run, decide) -> None:
+    beach, clock, pizza = (concept_of(own_home, kind) for kind in ("beach", "clock", "pizza"))
+    decide(own_home, merge_concepts(beach, clock))
+    decide(own_home, merge_concepts(pizza, beach))
+    assert run(own_home, {"clustering.min_concept_size": "6"})[0]["mode"] == "fit"
+    assert {concept_of(own_home, kind) for kind in ("beach", "clock", "pizza")} == {pizza}
+    decide(own_home, undo_action(1))
+    assert [concept_of(own_home, kind) for kind in ("beach", "clock", "pizza")] == [pizza, clock, pizza]
+    decide(own_home, undo_action(2))
+    assert [concept_of(own_home, kind) for kind in ("beach", "clock", "pizza")] == [beach, clock, pizza]
+
+
+def test_a_pinned_concept_outlives_a_fit_that_lost_it(own_home: Home, run, decide, regroup) -> None:
+    pizza = concept_of(own_home, "pizza")
+    before, words = members(own_home), label(own_home, pizza)
+    held = {image for image, concept in before.items() if concept == pizza}
+    decide(own_home, pin_concept(pizza))
+    regroup({"beach": 0, "pizza/00": 0, "pizza/01": 0, "pizza": -1, "clock": 1, "sunflower": 2})
+    assert run(own_home, {"clustering.min_concept_size": "6"})[0]["mode"] == "fit"
+    assert {image for image, concept in members(own_home).items() if concept == pizza} == held
+    assert label(own_home, pizza)[0] == words[0]
+    assert rows(own_home, "SELECT cluster FROM concepts WHERE concept_id = ?", pizza) == [(None,)]
+    query = "SELECT min(probability) > 0, count(exemplar_rank) > 0 FROM concept_images WHERE concept_id = ?"
+    assert rows(own_home, query, pizza) == [(True, True)]
+    assert dangling_references(own_home.database) == {}
+
+    decide(own_home, undo_action(None))
+    run(own_home, {"clustering.min_concept_size": "7"})
+    assert pizza not in members(own_home).values(), "nothing holds it any more"
+
+
+def test_a_pinned_concept_dies_with_its_last_but_one_image(own_home: Home, run, decide, regroup) -> None:
+    pizza = concept_of(own_home, "pizza")
+    decide(own_home, pin_concept(pizza))
+    for left in (2, 1):
+        paths = rows(
+            own_home,
+            "SELECT path FROM concept_images JOIN images USING (image_id) WHERE concept_id = ? ORDER BY path",
+            pizza,
+        )
+        for (path,) in paths[left:]:
+            (own_home.path.parent / "photos" / path).unlink()
+        regroup({"pizza": -1, "beach": 0, "clock": 1, "sunflower": 2})
+        assert run(own_home, {"clustering.min_concept_size": str(10 + left)})[0]["mode"] == "fit"
+        assert list(members(own_home).values()).count(pizza) == (2 if left == 2 else 0)
+    assert run(own_home)[0]["mode"] == "unchanged", "the pin of a dead concept does no harm"
+
+
 def test_a_refresh_that_fails_takes_the_action_back(own_home: Home, run, decide, monkeypatch) -> None:
     beach = concept_of(own_home, "beach")
     before = label(own_home, beach)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -15,8 +13,6 @@ import pytest
 from benchmarks.lasting import EVENTS
 from concept_lib.database.integrity import dangling_references
 from concept_lib.images.sample import render
-from concept_lib.modeling import fit
-from concept_lib.modeling.cluster import Clustering
 from concept_lib.storage import Home
 
 
@@ -85,23 +81,6 @@ def test_ids_last_when_images_and_clustering_settings_change(own_home: Home, run
     metrics, _ = check(own_home, 2)
     assert metrics["ids_kept"] >= 0.95
     assert metrics["ari"] > 0.9
-
-
-@pytest.fixture
-def regroup(own_home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, int]], None]:
-    """Refits find the groups that a test says: the first whose name begins an image's path; -1 is noise."""
-
-    def by_path(groups: Mapping[str, int]) -> None:
-        found = {}
-        for path in sorted(photos(own_home).rglob("*.jpg")):
-            name = path.relative_to(photos(own_home)).as_posix()
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            found[digest] = next(group for prefix, group in groups.items() if name.startswith(prefix))
-        labels = np.array([found[digest] for digest in sorted(found)], np.int32)
-        same = np.ones(len(labels), np.float32)
-        monkeypatch.setattr(fit, "cluster", lambda *_args, **_kwargs: Clustering(labels, same, 0.5))
-
-    return by_path
 
 
 def test_merges_splits_births_and_deaths_are_told(own_home: Home, run, regroup) -> None:
