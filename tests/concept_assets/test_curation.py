@@ -18,7 +18,7 @@ from concept_assets.curate import (
     rename_concept,
     undo_action,
 )
-from concept_lib.curation import load_actions
+from concept_lib.curation import Action, load_actions
 from concept_lib.database.integrity import dangling_references
 from concept_lib.errors import ConceptError
 from concept_lib.images.sample import render
@@ -282,3 +282,16 @@ def test_the_commands(own_home: Home, monkeypatch, capfd) -> None:
     assert (said["number"], said["action"], said["refresh"]["refresh_id"]) == (2, "pin", 4)
     assert concept("undo", 1).splitlines()[0] == f'undone: rename {beach} "{NAME}"'
     assert label(own_home, beach)[0] == words
+
+
+def test_a_concept_that_vanishes_in_the_same_refresh_is_told(monkeypatch, capfd, tmp_path: Path) -> None:
+    from concept_assets.cli import main
+
+    action = Action(number=1, action="pin", concept_id=3)
+    done = (action, {"refresh_id": 2}, {3: {"label": "sea", "n_images": 4}}, {})
+    monkeypatch.setattr(module, "curate", lambda *_: done)
+    monkeypatch.setattr(sys, "argv", ["concept", "pin", "3", "--home", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    told = capfd.readouterr().out.splitlines()[0]
+    assert told == "concept 3 did not outlast the refresh, in which images or settings changed too"
