@@ -7,7 +7,7 @@ import os
 import dagster as dg
 
 from concept_assets import inputs
-from concept_assets.assets import concepts, embeddings, images, pictures, published, vocabulary
+from concept_assets.assets import concepts, embeddings, images, labels, pictures, published, vocabulary
 from concept_assets.automation import refresh_job
 from concept_assets.checks import CHECKS
 from concept_assets.resources import EncoderResource, StorageResource
@@ -19,7 +19,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     embeddings.vocabulary_embeddings,
     concepts.reduced_vectors,
     concepts.clusters,
-    concepts.labels,
+    labels.labels,
     pictures.exemplar_collages,
     published.concept_database,
 ]

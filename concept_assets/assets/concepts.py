@@ -1,4 +1,4 @@
-"""From vectors to named concepts: reduction, clusters, labels."""
+"""From vectors to concepts: reduction and clusters."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,10 +8,9 @@ import dagster as dg
 import numpy as np
 import pyarrow.compute as pc
 
-from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
-from concept_assets.assets.vocabulary import vocabulary
+from concept_assets.assets.embeddings import image_embeddings
 from concept_assets.inputs import CURATION, key, setting
-from concept_assets.progress import reporter, warn
+from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
 from concept_assets.standing import (
     REFIT_RULES,
@@ -21,7 +20,7 @@ from concept_assets.standing import (
     reduction_recipe,
 )
 from concept_assets.versioning import Upstream
-from concept_lib.curation import merges_in_force, names_in_force, pins_in_force
+from concept_lib.curation import merges_in_force, pins_in_force
 from concept_lib.database.members import (
     PLACED,
     cluster_table,
@@ -30,26 +29,21 @@ from concept_lib.database.members import (
     raw_cluster_table,
     with_placed,
 )
-from concept_lib.database.present import label_tables
-from concept_lib.embedding.model_files import DEMO
-from concept_lib.errors import ConceptError
 from concept_lib.modeling.curation import keep_pinned, merged_ids
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.layout import aligned, starting_layout
 from concept_lib.modeling.membership import Membership, Standing, dissolved
-from concept_lib.modeling.naming import Naming, name_concepts
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.portraits import portray
 from concept_lib.modeling.quality import cluster_metrics
 from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.refit import refit_reason
 from concept_lib.modeling.standing import carry_on
-from concept_lib.settings import Labels
 from concept_lib.storage import Contents, StoredAsset
 
 CODE_VERSION = "2"
-REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY, LABELS = map(
-    setting, ("reduction", "clustering", "exemplars", "identity", "labels")
+REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY = map(
+    setting, ("reduction", "clustering", "exemplars", "identity")
 )
 
 
@@ -251,79 +245,5 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
         "assigned": pc.sum(pc.equal(members["placed"], "assigned")).as_py() or 0,
         "fitted_in_refresh": stored.info["fit_refresh_id"],
         "min_concept_size": stored.info["min_concept_size"],
-        **stored.info["metrics"],
-    }
-
-
-@dg.asset(
-    deps=[image_embeddings, clusters, vocabulary, vocabulary_embeddings, key(LABELS), key(CURATION)],
-    group_name="concepts",
-    kinds={"python", "parquet"},
-    owners=["team:concept-atlas"],
-    code_version=CODE_VERSION,
-)
-def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
-    """Words of each concept by cosine and by c-TF-IDF; the shown method's best words are its label.
-
-    A concept whose confidence is below the least one is unnamed. A name that the user gave wins over any words.
-    """
-    session = storage.session
-    section = session.settings.labels
-
-    def compute(upstream: Upstream) -> Contents:
-        concept_ids = upstream["clusters"].table("concepts")["concept_id"].to_pylist()
-        words = upstream["vocabulary"].table("words")["word"].to_pylist()
-        naming = _name(upstream, concept_ids, words, section) if words else None
-        tables = label_tables(
-            concept_ids, words, naming, section.method, names_in_force(session.inputs.actions)
-        )
-        if naming and upstream["image_embeddings"].info["model"] == DEMO:
-            _doubt_the_demo_model(context, tables["labels"]["named"].to_pylist())
-        return Contents(tables=tables, info={"metrics": naming.metrics if naming else {}})
-
-    return session.run(context, compute, _labels)
-
-
-def _doubt_the_demo_model(context: dg.AssetExecutionContext, named: Sequence[bool]) -> None:
-    """Say which model to take where most concepts are of kinds that the demo model has never seen."""
-    n_unnamed, n_concepts = named.count(False), len(named)
-    if 2 * n_unnamed > n_concepts:
-        warn(
-            context,
-            f"{n_unnamed} of {n_concepts} concepts are unnamed, since the demo model knows few kinds of things; "
-            "--model clip-ViT-B-32 is the model for these images",
-        )
-
-
-def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], section: Labels) -> Naming:
-    """Load the arrays and name the concepts."""
-    of_image = upstream["clusters"].table("members")["concept_id"].to_numpy()
-    position = {concept_id: row for row, concept_id in enumerate(concept_ids)}
-    embeddings, word_embeddings = upstream["image_embeddings"], upstream["vocabulary_embeddings"]
-    if embeddings.info["dim"] != word_embeddings.info["dim"]:
-        raise ConceptError(
-            f"image vectors of {embeddings.info['model']} have {embeddings.info['dim']} dimensions and word vectors "
-            f"{word_embeddings.info['dim']}; choose the --model that made the image vectors, or --vocabulary none"
-        )
-    return name_concepts(
-        np.asarray(upstream["clusters"].array("vectors")),
-        np.asarray(embeddings.array("vectors")),
-        np.array([position.get(concept_id, -1) for concept_id in of_image], np.int32),
-        words,
-        np.asarray(word_embeddings.array("vectors")),
-        method=section.method,
-        n_words=section.n_words,
-        n_shown=section.n_shown,
-        min_confidence=section.min_confidence,
-        midpoint=word_embeddings.info["midpoint"],
-        scale=word_embeddings.info["scale"],
-    )
-
-
-def _labels(stored: StoredAsset) -> Mapping[str, Any]:
-    table = stored.table("labels")
-    return {
-        "dagster/row_count": table.num_rows,
-        "named": pc.sum(table["named"]).as_py() or 0,
         **stored.info["metrics"],
     }

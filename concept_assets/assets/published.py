@@ -2,9 +2,10 @@
 
 import dagster as dg
 
-from concept_assets.assets.concepts import clusters, labels, reduced_vectors
+from concept_assets.assets.concepts import clusters, reduced_vectors
 from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
 from concept_assets.assets.images import images
+from concept_assets.assets.labels import labels
 from concept_assets.assets.pictures import exemplar_collages
 from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.inputs import key, setting

@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from concept_lib.errors import ConceptError
-from concept_lib.modeling.naming import UNNAMED, Naming
 from concept_lib.storage import Home, StoredAsset
 
 Assets: TypeAlias = Mapping[str, StoredAsset]
-USER = "user"  # the method of a label that the user gave
-LABELS = pa.schema(
-    [
-        ("concept_id", pa.int32()),
-        ("label", pa.string()),
-        ("named", pa.bool_()),
-        ("label_confidence", pa.float64()),
-        ("label_method", pa.string()),
-    ]
-)
-WORDS = pa.schema(
-    [
-        ("concept_id", pa.int32()),
-        ("method", pa.string()),
-        ("rank", pa.int32()),
-        ("word", pa.string()),
-        ("score", pa.float64()),
-    ]
-)
-
-
-def label_tables(
-    concept_ids: Sequence[int],
-    words: Sequence[str],
-    naming: Naming | None,
-    method: str,
-    names: Mapping[int, str],
-) -> dict[str, pa.Table]:
-    """``labels`` (one row a concept) and ``words`` (one row a concept, method and rank).
-
-    Parameters
-    ----------
-    concept_ids
-        In the order of the naming's rows.
-    words
-        The vocabulary.
-    naming
-        None without a vocabulary: then every concept stays unnamed.
-    method
-        Whose words make the label.
-    names
-        Labels that the user gave, by concept id; the confidence stays that of the words.
-    """
-    rows = [
-        {
-            "concept_id": concept_id,
-            "label": naming.labels[i] if naming else UNNAMED,
-            "named": bool(naming.named[i]) if naming else False,
-            "label_confidence": float(naming.confidence[i]) if naming else None,
-            "label_method": method if naming else None,
-        }
-        | ({"label": names[concept_id], "named": True, "label_method": USER} if concept_id in names else {})
-        for i, concept_id in enumerate(concept_ids)
-    ]
-    ranked = naming and [
-        {"concept_id": concept_id, "method": name, "rank": rank, "word": words[index], "score": float(score)}
-        for name in naming.words
-        for i, concept_id in enumerate(concept_ids)
-        for rank, (index, score) in enumerate(
-            zip(naming.words[name][i], naming.scores[name][i], strict=True), 1
-        )
-    ]
-    return {
-        "labels": pa.Table.from_pylist(rows, schema=LABELS),
-        "words": pa.Table.from_pylist(ranked or [], schema=WORDS),
-    }
 
 
 def vector_column(vectors: np.ndarray) -> pa.FixedSizeListArray:

@@ -189,3 +189,21 @@ def test_the_order_in_which_images_come_does_not_matter(own_home: Home, run, tmp
     assert ours == theirs
     places = [np.array([row[2:4] for row in found]) for found in (rows(own_home, MEMBERS), one_by_one)]
     np.testing.assert_allclose(*places, atol=1e-4)
+
+
+def test_a_concept_that_no_image_touched_keeps_its_words_by_ctfidf(own_home: Home, run) -> None:
+    run(own_home, {"labels.method": "ctfidf"})
+    query = (
+        "SELECT concept_id, label, (SELECT list((word, score) ORDER BY rank) FROM concept_words w WHERE "
+        "w.concept_id = c.concept_id AND method = 'ctfidf') FROM concepts c ORDER BY concept_id"
+    )
+    before = {row[0]: row for row in rows(own_home, query)}
+    add(own_home, "beach", 2)
+    run(own_home)
+    after = {row[0]: row for row in rows(own_home, query)}
+    touched = {
+        row[0] for row in rows(own_home, "SELECT concept_id FROM concept_images WHERE placed = 'assigned'")
+    }
+    assert touched
+    assert all(after[key] == before[key] for key in before.keys() - touched)
+    assert any(after[key][2] != before[key][2] for key in touched)
