@@ -29,7 +29,7 @@ class Account:
     refresh_id
         Its number.
     mode
-        ``fit`` or ``kept``.
+        ``fit``, ``kept`` or ``rollback``.
     started_at, published_at
         With time zone.
     dagster_run_id, mlflow_run_id
@@ -42,6 +42,8 @@ class Account:
         All settings; those of ``identity`` say from when on a change is an event.
     data_versions
         ``{"assets": {asset: {"fingerprint", "data_version"}}, "inputs": {input: version}}``.
+    restored
+        Row of the refresh that a rollback brought back.
     """
 
     refresh_id: int
@@ -55,6 +57,7 @@ class Account:
     metrics: Mapping[str, float]
     settings: Settings
     data_versions: Mapping[str, Any]
+    restored: Mapping[str, Any] | None = None
 
 
 def assignment_of(concept_images: pa.Table) -> dict[str, int]:
@@ -158,11 +161,11 @@ def _drifts(before: Published, present: Mapping[str, pa.Table]) -> dict[int, flo
 def _refresh_row(before: Published, present: Mapping[str, pa.Table], account: Account) -> dict[str, Any]:
     statuses = Counter(present["image_files"]["status"].to_pylist())
     of_image = present["concept_images"]["concept_id"].to_pylist()
-    stands = before.refresh if account.mode != "fit" else None
+    stands = account.restored or (before.refresh if account.mode != "fit" else None)
     return {
         "refresh_id": account.refresh_id,
         "previous_refresh_id": before.refresh_id,
-        "restored_refresh_id": None,
+        "restored_refresh_id": account.restored["refresh_id"] if account.restored else None,
         "mode": account.mode,
         "fit_refresh_id": stands["fit_refresh_id"] if stands else account.refresh_id,
         "title": account.title,

@@ -52,6 +52,12 @@ def concept_table(database: Path) -> list[Row]:
         return _rows(connection, "SELECT * FROM concept_summary ORDER BY n_images DESC, concept_id")
 
 
+def refresh_table(database: Path) -> list[Row]:
+    """Rows of ``refreshes``, newest first; ``settings`` and ``data_versions`` are JSON."""
+    with open_database(database) as connection:
+        return _rows(connection, "SELECT * FROM refreshes ORDER BY refresh_id DESC")
+
+
 def last_refresh(database: Path) -> Row | None:
     """Refresh that the database shows; None where there is no database.
 
@@ -179,7 +185,7 @@ def _explain(path: Path, error: duckdb.Error) -> str:
     if isinstance(error, duckdb.ConnectionException):
         return f"{path} is open in this process with other settings; close that connection first"
     if isinstance(error, duckdb.IOException):
-        return f"{path} cannot be read ({what}); move it away and run: concept refresh"
+        return f"{path} cannot be read ({what}); run: concept rebuild"
     return f"{path}: {what}"
 
 
