@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from concept_assets.refresh import refresh
+from concept_assets.undo import rollback
 from concept_lib.images.sample import render
 from concept_lib.storage import Home
 
@@ -39,6 +40,12 @@ class Recorder:
 
     def warned(self, line: str) -> None:
         self.said.append(line)
+
+
+@pytest.fixture
+def listener() -> Recorder:
+    """Somebody who follows a run."""
+    return Recorder()
 
 
 Run = Callable[..., tuple[dict[str, Any], Recorder]]
@@ -74,6 +81,17 @@ def run() -> Run:
         return refresh(home, flags or {}, recorder, recorder.said.append), recorder
 
     return refresh_home
+
+
+@pytest.fixture(scope="session")
+def back() -> Run:
+    """Roll a home back; gives the summary and what was done."""
+
+    def roll_back(home: Home, refresh_id: int) -> tuple[dict[str, Any], Recorder]:
+        recorder = Recorder()
+        return rollback(home, refresh_id, recorder, recorder.said.append), recorder
+
+    return roll_back
 
 
 @pytest.fixture(scope="session")
