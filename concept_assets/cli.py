@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from concept_assets import cli_curation
-from concept_assets.cli_options import DATA, HomeOption, JsonOption, console, print_json, shown_refresh
+from concept_assets import cli_curation, cli_past
+from concept_assets.cli_options import (
+    DATA,
+    HomeOption,
+    JsonOption,
+    console,
+    print_json,
+    print_refresh,
+    shown_refresh,
+)
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
@@ -96,7 +104,7 @@ def refresh(
     if as_json:
         print_json(result)
     else:
-        _print_refresh(Home(home), result)
+        print_refresh(Home(home), result)
 
 
 @app.command()
@@ -181,17 +189,7 @@ def _flags(named: dict[str, str], assignments: list[str]) -> dict[str, str]:
     return {key: str(absolute_path(key, text, Path.cwd())) for key, text in flags.items()}
 
 
-def _print_refresh(home: Home, result: dict[str, Any]) -> None:
-    from concept_assets.console import concept_view, refresh_lines
-    from concept_lib.database.queries import concept_table
-
-    out = console()
-    rows = concept_table(home.database)
-    if rows:
-        out.print(concept_view(rows))
-        out.print()
-    for line in refresh_lines(result):
-        out.print(line, soft_wrap=True)
+app.add_typer(cli_past.app)
 
 
 def main() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from concept_lib.storage import Home
 
 if TYPE_CHECKING:
     from concept_assets.console import ProgressView
@@ -26,6 +28,20 @@ UNCUT = 10_000  # characters
 def print_json(value: object) -> None:
     """One line of JSON on stdout; what JSON does not know is written as text."""
     typer.echo(json.dumps(value, ensure_ascii=True, default=str))
+
+
+def print_refresh(home: Home, result: Mapping[str, Any]) -> None:
+    """The concepts, and what a refresh did."""
+    from concept_assets.console import concept_view, refresh_lines
+    from concept_lib.database.queries import concept_table
+
+    out = console()
+    rows = concept_table(home.database)
+    if rows:
+        out.print(concept_view(rows))
+        out.print()
+    for line in refresh_lines(result):
+        out.print(line, soft_wrap=True)
 
 
 def console() -> Any:  # noqa: ANN401 - rich is imported late

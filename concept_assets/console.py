@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -16,8 +16,14 @@ from rich.text import Text
 
 from concept_lib.settings_sources import Resolved
 
-NUMBERS = {"id", "images", "confidence", "similarity", "concept", "no", "since refresh", "undone in refresh"}
-ELASTIC = {"label", "words", "path", "value", "what it is", "action"}
+if TYPE_CHECKING:
+    from concept_lib.cleaning import Freed
+
+NUMBERS = {
+    *("id", "images", "confidence", "similarity", "concept", "no", "since refresh", "undone in refresh"),
+    *("refresh", "concepts", "outliers", "before", "after", "stayed", "came in", "went out", "drift"),
+}
+ELASTIC = {"label", "words", "path", "value", "what it is", "action", "title"}
 STAGES = {
     "sample": "rendering the gallery",
     "images": "looking at the images",
@@ -151,6 +157,42 @@ def found_view(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def refresh_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Refreshes: number, time in UTC, title, mode, sizes, and what is left of the state."""
+    table = _table("refresh", "when (UTC)", "title", "mode", "images", "concepts", "outliers", "state")
+    for row in rows:
+        sizes = (f"{row[name]:,}" for name in ("n_images", "n_concepts", "n_outliers"))
+        title = _elastic(row["title"], "bold" if row["state"] == "present" else "")
+        state = Text(row["state"], style="dim" if row["state"] == "gone" else "")
+        when = f"{row['published_at']:%Y-%m-%d %H:%M}"
+        table.add_row(str(row["refresh_id"]), when, title, row["mode"], *sizes, state)
+    return table
+
+
+def comparison_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Concepts at two refreshes: label, images before and after, how many stayed, came in and went out."""
+    table = _table("concept", "label", "before", "after", "stayed", "came in", "went out", "change")
+    for row in rows:
+        label, renamed = row["label_b"] or row["label_a"] or "", row["label_a"] or row["label_b"]
+        shown = label if label == (renamed or "") else f"{renamed} → {label}"
+        came, went = row["new_images"] + row["moved_in"], row["removed_images"] + row["moved_out"]
+        counts = (f"{n:,}" for n in (row["n_a"], row["n_b"], row["kept"], came, went))
+        table.add_row(str(row["concept_id"]), _elastic(shown, "bold"), *counts, row["change"])
+    return table
+
+
+def life_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """One concept at each refresh: label, images, drift and events."""
+    table = _table("refresh", "when (UTC)", "label", "images", "drift", "events")
+    for row in rows:
+        drift = "" if row["drift"] is None else f"{row['drift']:.3f}"
+        when = f"{row['published_at']:%Y-%m-%d %H:%M}"
+        events = Text(", ".join(row["events"]))
+        numbers = (f"{row['n_images']:,}", drift)
+        table.add_row(str(row["refresh_id"]), when, _elastic(row["label"], "bold"), *numbers, events)
+    return table
+
+
 def settings_view(found: Resolved) -> Table:
     """Every setting with its value, source and meaning."""
     table = _table("setting", "value", "from", "what it is")
@@ -184,6 +226,15 @@ def refresh_lines(result: Mapping[str, Any]) -> list[Text]:
         "MLflow run": result["mlflow_run_id"] or "none: tracking is off or cannot be reached",
     }
     return [Text.assemble((f"{name:<13}", "dim"), str(value)) for name, value in lines.items()]
+
+
+def freed_lines(freed: Sequence[Freed], *, dry_run: bool) -> list[str]:
+    """What cleaning removed, a line a kind, and the sum."""
+    lines = [f"{part.what}: {part.n:,}, {part.n_bytes / 1e6:,.1f} MB" for part in freed if part.n]
+    total = sum(part.n_bytes for part in freed) / 1e6
+    if not lines:
+        return ["Nothing to free: all that is kept is needed."]
+    return [*lines, f"{total:,.1f} MB would be freed" if dry_run else f"{total:,.1f} MB freed"]
 
 
 def _table(*columns: str) -> Table:

@@ -12,6 +12,7 @@ import dagster as dg
 from concept_lib.curation import Actions, curation_version, load_actions
 from concept_lib.errors import ConceptError
 from concept_lib.images.catalog import Catalog, folder_version, scan
+from concept_lib.images.forgotten import forgotten_images
 from concept_lib.images.scan_cache import read_scan, write_scan
 from concept_lib.settings import SECTIONS, Settings
 from concept_lib.storage import Home, canonical_json
@@ -79,7 +80,13 @@ def find_inputs(home: Home, settings: Settings) -> Inputs:
     folder = Path(settings.images.folder or home.sample)
     _refuse_unusable(folder, home, given=settings.images.folder is not None)
     known = read_scan(home.scan_cache, folder)
-    catalog = scan(folder, max_file_bytes=settings.images.max_file_bytes, known=known, exclude=home.path)
+    catalog = scan(
+        folder,
+        max_file_bytes=settings.images.max_file_bytes,
+        known=known,
+        exclude=home.path,
+        forgotten=forgotten_images(home),
+    )
     write_scan(home.scan_cache, folder, catalog)
     versions = {setting(name): settings.version(name) for name in SECTIONS}
     versions[setting("embedding")] = _embedding_version(settings)

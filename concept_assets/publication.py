@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -20,35 +19,29 @@ from concept_assets.tracking import Tracked, tracked_run
 from concept_assets.versioning import Staged, current, dependencies, fingerprint, stage, staged
 from concept_lib.database.history import (
     committed_histories,
-    load_history,
     mark_committed,
     remove_uncommitted,
     write_history,
 )
-from concept_lib.database.integrity import dangling_references
+from concept_lib.database.kept import State, asset_versions, kept_states
 from concept_lib.database.past import Account, assignment_of, past_tables, stability_metrics, title_of
-from concept_lib.database.present import present_tables
-from concept_lib.database.publish import SCHEMA_VERSION, build_database, product_version, replace_database
-from concept_lib.database.state import MODEL, Published
+from concept_lib.database.rebuild import replace_state, state_tables
+from concept_lib.database.state import DATABASE, MODEL, Published
 from concept_lib.errors import ConceptError
-from concept_lib.storage import TEMPORARY_PREFIX, Home, StoredAsset
-
-ASSET = "concept_database"
-KEEP_REFRESHES = 20
-
+from concept_lib.storage import Home, StoredAsset, write_file
 
 Made: TypeAlias = Mapping[str, Staged]
 
 
 def standing(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None] | None:
     """The published state, where it was made from just what is staged now; else None."""
-    entry = session.published.data_versions.get(ASSET)
+    entry = session.published.data_versions.get(DATABASE)
     mark = _mark(context, session, _chain(context, session))
     if entry is None or entry["fingerprint"] != mark or not session.home.database.is_file():
         return None
     if (audience := listener()) is not None:
-        audience.started(ASSET)
-        audience.ended(ASSET, reused=True)
+        audience.started(DATABASE)
+        audience.ended(DATABASE, reused=True)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(entry["data_version"]),
         metadata={"reused": True, "refresh_id": session.published.refresh_id or 0},
@@ -59,11 +52,11 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
     """Make what is staged the published state."""
     started = time.monotonic()
     if (audience := listener()) is not None:
-        audience.started(ASSET)
+        audience.started(DATABASE)
     home, before, made = session.home, session.published, _chain(context, session)
     assets = {name: current(home, name) for name in made}
     refresh_id = session.refresh_id
-    present = _present(home, assets, before, refresh_id)
+    present = state_tables(home, assets, before.born, refresh_id)
     mark = _mark(context, session, made)
     told = _told(context, session, made, assets, present)
     with tracked_run(home, told, partial(warn, context)) as mlflow_run_id:
@@ -81,14 +74,17 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
             settings=session.settings,
             data_versions=_data_versions(session, made, assets, mark),
             actions=session.inputs.actions,
+            restored=session.restored.refresh if session.restored else None,
         )
         free = max([before.next_free_id, *(key + 1 for key in present["concepts"]["concept_id"].to_pylist())])
+        if session.restored:
+            _pause(home, session.restored)
         _commit(home, refresh_id, present, past_tables(before, present, account), free)
     _prune(home)
     seconds = time.monotonic() - started
-    stage(home, ASSET, Staged(mark, mark, {}, context.run.run_id, seconds, {}))
+    stage(home, DATABASE, Staged(mark, mark, {}, context.run.run_id, seconds, {}))
     if audience is not None:
-        audience.ended(ASSET, reused=False)
+        audience.ended(DATABASE, reused=False)
     about: dict[str, Any] = {
         "refresh_id": refresh_id,
         "title": told.title,
@@ -157,24 +153,8 @@ def _data_versions(
     for found in made.values():
         inputs |= {name: version for name, version in found.inputs.items() if name not in made}
     entries = _entries(made)
-    entries[ASSET] = {"fingerprint": mark, "data_version": mark}
+    entries[DATABASE] = {"fingerprint": mark, "data_version": mark}
     return {"assets": entries, "inputs": inputs | {MODEL: assets["image_embeddings"].info["fingerprint"]}}
-
-
-def _present(
-    home: Home, assets: Mapping[str, StoredAsset], before: Published, refresh_id: int
-) -> dict[str, pa.Table]:
-    concept_ids = assets["clusters"].table("concepts")["concept_id"].to_pylist()
-    present = present_tables(home, assets, {key: before.born.get(key, refresh_id) for key in concept_ids})
-    embeddings = assets["image_embeddings"].info
-    about = {
-        "schema_version": SCHEMA_VERSION,
-        "product_version": product_version(),
-        "refresh_id": refresh_id,
-        "model_fingerprint": embeddings["fingerprint"],
-        "embedding_dim": embeddings["dim"],
-    }
-    return {"schema_info": pa.Table.from_pylist([about]), **present}
 
 
 def _told(
@@ -186,6 +166,9 @@ def _told(
 ) -> Tracked:
     """What this refresh tells MLflow and the row of ``refreshes``."""
     mode = _mode(session.published, assets["clusters"])
+    title = title_of(session.published, assignment_of(present["concept_images"]), mode)
+    if session.restored:
+        mode, title = "rollback", f"back to refresh {session.restored.refresh_id}"
     statuses = Counter(present["image_files"]["status"].to_pylist())
     of_image = present["concept_images"]["concept_id"].to_pylist()
     seconds = {
@@ -205,7 +188,7 @@ def _told(
         "seconds_total": (datetime.now(UTC) - session.started_at).total_seconds(),
     }
     return Tracked(
-        title=title_of(session.published, assignment_of(present["concept_images"]), mode),
+        title=title,
         started_at=session.started_at,
         tags={
             "mode": mode,
@@ -251,24 +234,17 @@ def _commit(
         next_free_id=next_free_id,
     )
     older, _ = committed_histories(home.histories)  # damaged ones were refused when the refresh began
-    built = home.database.with_name(f"{TEMPORARY_PREFIX}{home.database.name}")
-    dim = present["schema_info"]["embedding_dim"][0].as_py()
-    build_database(built, {**present, **load_history([*older, folder])}, embedding_dim=dim)
-    if dangling := dangling_references(built):
-        built.unlink()
-        raise ConceptError(
-            f"the new state does not hold together ({dangling}); the old one stays; please report this"
-        )
-    replace_database(built, home.database)
+    replace_state(home, present, [*older, folder])
     mark_committed(folder)
 
 
+def _pause(home: Home, restored: State) -> None:
+    """Keep the sensor from undoing a rollback at once."""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    write_file(home.paused, f"since the rollback to refresh {restored.refresh_id} at {now}\n".encode())
+
+
 def _prune(home: Home) -> None:
-    """Forget the files of states older than the last twenty refreshes, and the history of failed ones."""
+    """Forget the files of states that are not kept, and the history of failed refreshes."""
     remove_uncommitted(home.histories)
-    rows = load_history(committed_histories(home.histories)[0])["refreshes"].to_pylist()
-    keep: dict[str, set[str]] = {}
-    for row in rows[-KEEP_REFRESHES:]:
-        for name, entry in json.loads(row["data_versions"])["assets"].items():
-            keep.setdefault(name, set()).add(entry["data_version"])
-    home.prune_assets(keep)
+    home.prune_assets(asset_versions(kept_states(home)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
 
 import dagster as dg
 
@@ -11,16 +12,16 @@ from concept_assets.automation import REFRESH_JOB
 from concept_assets.environment import prepare
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
-from concept_assets.publication import ASSET as DATABASE
 from concept_assets.publication import database_fingerprint
 from concept_assets.versioning import fingerprint, staged
 from concept_lib.database.queries import last_refresh
-from concept_lib.database.state import Published, published_state
+from concept_lib.database.state import DATABASE, Published, published_state
 from concept_lib.errors import ConceptError
 from concept_lib.lock import locked
 from concept_lib.settings_sources import keep, resolve
 from concept_lib.storage import Home
 
+Say: TypeAlias = Callable[[str], None]
 LOCK_SECONDS = 24 * 3600.0
 INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
@@ -29,7 +30,7 @@ def refresh(
     home: Home,
     flags: Mapping[str, str],
     listener: Listener,
-    say: Callable[[str], None],
+    say: Say,
     once: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Bring a home up to date and say what happened.
@@ -58,17 +59,27 @@ def refresh(
         When the run fails; in one line.
     """
     prepare(home)
-    with locked(
-        home, "concept refresh", timeout_s=LOCK_SECONDS, on_wait=lambda who: say(f"waiting for {who}")
-    ):
+    with held(home, "concept refresh", say):
         published = published_state(home)
         inputs = find_inputs(home, resolve(home, flags).settings)
         run_id = None
         if not is_current(home, published, inputs.versions):
             with listening(listener):
-                run_id = _run(home, flags, once or {})
+                run_id = run_job(home, flags, once or {})
         keep(home, flags)
-        return _summary(home, run_id)
+        if home.paused.is_file():
+            say(f"automatic refreshes are paused {paused_since(home)}; to take them up again: concept resume")
+        return summary(home, run_id)
+
+
+def held(home: Home, command: str, say: Say) -> AbstractContextManager[None]:
+    """Hold the home for one command, and say for whom it has to wait."""
+    return locked(home, command, timeout_s=LOCK_SECONDS, on_wait=lambda who: say(f"waiting for {who}"))
+
+
+def paused_since(home: Home) -> str:
+    """Since when, and why, the sensor must not refresh."""
+    return home.paused.read_text(encoding="utf-8").strip()
 
 
 def is_current(home: Home, published: Published, versions: Mapping[str, str]) -> bool:
@@ -98,7 +109,7 @@ def is_current(home: Home, published: Published, versions: Mapping[str, str]) ->
     return True
 
 
-def _run(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> str:
+def run_job(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> str:
     """Run the refresh job in this process, recorded in the home's Dagster instance."""
     from concept_assets.definitions import defs
 
@@ -142,7 +153,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     return f"the run failed; {story}"
 
 
-def _summary(home: Home, run_id: str | None) -> dict[str, Any]:
+def summary(home: Home, run_id: str | None) -> dict[str, Any]:
     """What ``refresh --json`` prints: the published state, and what was done to reach it.
 
     A run that published nothing found the standing state to be right: that is unchanged, too.

@@ -13,8 +13,10 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from concept_assets.inputs import Inputs, find_inputs, record_inputs
+from concept_assets.restore import earlier_state, inputs_of
 from concept_assets.versioning import Compute, Metadata, reuse_or_compute
 from concept_lib.database.history import next_refresh_id
+from concept_lib.database.kept import State
 from concept_lib.database.state import Published, published_state
 from concept_lib.images.decode import DecodePool
 from concept_lib.lock import locked
@@ -38,6 +40,7 @@ class Session:
     published: Published
     refresh_id: int
     started_at: datetime
+    restored: State | None = None  # an earlier state that this run publishes again
 
     def run(
         self,
@@ -46,15 +49,17 @@ class Session:
         metadata: Metadata,
         is_usable: Callable[[StoredAsset], bool] = StoredAsset.is_whole,
     ) -> dg.MaterializeResult[None]:
-        """Compute one asset, or reuse what is published."""
+        """Compute one asset, or reuse what is published, or was by the state that is restored."""
+        restored = self.restored
         return reuse_or_compute(
             context,
             self.home,
             self.inputs.versions,
-            self.published.data_versions,
+            (restored or self.published).data_versions,
             compute,
             metadata,
-            is_usable,
+            StoredAsset.is_whole if restored else is_usable,
+            restoring=restored is not None,
         )
 
     def load_published(self, asset: str) -> StoredAsset | None:
@@ -80,6 +85,7 @@ class StorageResource(dg.ConfigurableResource[None]):
 
     home: str
     overrides: dict[str, str] = Field(default_factory=dict)
+    restore: int | None = Field(default=None, description="publish the state of this earlier refresh again")
     _session: Session = PrivateAttr()
 
     @contextmanager
@@ -96,11 +102,15 @@ class StorageResource(dg.ConfigurableResource[None]):
             started_at = datetime.now(UTC)
             settings = resolve(home, self.overrides).settings
             published = published_state(home)  # first: it restores an input of which the file was lost
-            inputs = find_inputs(home, settings)
+            restored = None if self.restore is None else earlier_state(home, published, self.restore)
+            if restored is not None:
+                settings, inputs = inputs_of(home, restored, settings)
+            else:
+                inputs = find_inputs(home, settings)
             if context.instance is not None:
                 record_inputs(context.instance, inputs.versions)
             number = next_refresh_id(home.histories)
-            self._session = Session(home, settings, inputs, published, number, started_at)
+            self._session = Session(home, settings, inputs, published, number, started_at, restored)
             yield self
 
     @property

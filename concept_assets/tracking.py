@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 COLLAGE_PIXELS = 256
 LARGEST = 9
+PICTURES = (
+    "collages",
+    "table_images",
+    "overview.png",
+)  # artifacts of a run; the last one tells that it is ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +225,34 @@ def _overview(home: Home, rows: list[dict[str, Any]]) -> bytes:
     return overview_figure(
         collages, [row["label"] for row in rows], [f"{row['n_images']:,} images" for row in rows]
     )
+
+
+def remove_pictures(
+    home: Home, runs: Mapping[str, str | None], innocent: Collection[str | None]
+) -> list[str]:
+    """Remove the pictures of runs from the home's own store.
+
+    Parameters
+    ----------
+    home
+        Whose store it is.
+    runs
+        Tracking URI by run, for each whose pictures must go; None for the home's own store.
+    innocent
+        Runs whose pictures stay. A run that is neither was never published, and its pictures go as well.
+
+    Returns
+    -------
+    list of str
+        A line for each run whose pictures lie elsewhere, and must be removed by hand.
+    """
+    for folder in home.mlflow_artifacts.glob("*/artifacts"):
+        if folder.parent.name not in innocent and (folder / PICTURES[-1]).is_file():
+            shutil.rmtree(folder / PICTURES[0], ignore_errors=True)
+            shutil.rmtree(folder / PICTURES[1], ignore_errors=True)
+            (folder / PICTURES[-1]).unlink()
+    return [
+        f"remove by hand {', '.join(PICTURES)} of MLflow run {run_id} at {uri or 'its place outside this home'}"
+        for run_id, uri in runs.items()
+        if uri is not None or not (home.mlflow_artifacts / run_id).is_dir()
+    ]

@@ -93,6 +93,8 @@ def reuse_or_compute(
     compute: Compute,
     metadata: Metadata,
     is_usable: Callable[[StoredAsset], bool] = StoredAsset.is_whole,
+    *,
+    restoring: bool = False,
 ) -> dg.MaterializeResult[None]:
     """Reuse what is published, or compute and store anew.
 
@@ -112,6 +114,8 @@ def reuse_or_compute(
         Makes what Dagster shows of a stored version.
     is_usable
         Whether a stored version may be used again; by default when all its files are whole.
+    restoring
+        Whether `published` is an earlier state that comes back whatever its fingerprints say.
     """
     asset = context.asset_key.to_user_string()
     started = time.monotonic()
@@ -121,8 +125,9 @@ def reuse_or_compute(
         name: current(home, name) for name in dependencies(context.assets_def) if name not in versions
     }
     inputs = {**versions, **{name: stored.data_version for name, stored in upstream.items()}}
-    mark = fingerprint(context.assets_def, inputs)
-    stored = _published(context, home, published.get(asset), mark, is_usable)
+    entry = published.get(asset)
+    mark = entry["fingerprint"] if restoring and entry else fingerprint(context.assets_def, inputs)
+    stored = _published(context, home, entry, mark, is_usable)
     reused, counts = stored is not None, dict[str, int]()
     if stored is None:
         contents = compute(upstream)

@@ -141,6 +141,10 @@ class StoredAsset:
         """Path of a stored file."""
         return self.folder / name
 
+    def is_there(self) -> bool:
+        """Whether every file is there, whatever it holds."""
+        return all((self.folder / name).is_file() for name in self.digests)
+
     def is_whole(self) -> bool:
         """Whether every file is there and has the digest it was stored with."""
         paths = {name: self.folder / name for name in self.digests}
@@ -169,12 +173,18 @@ class Home:
         self.settings_file = self.path / "settings.toml"  # what the command line keeps
         self.config_pointer = self.path / "concept_toml_path"  # where the concept.toml in force lies
         self.lock_file = self.path / "refresh.lock"  # held while a refresh runs
+        self.paused = self.path / "paused"  # there while the sensor must not refresh
+        self.forgotten = self.path / "forgotten"  # ids of images that no scan takes in, one a line
         self.dagster = self.path / "dagster"  # Dagster's own storage
         self.mlflow_database = self.path / "mlflow.db"
         self.mlflow_artifacts = self.path / "mlartifacts"
         self.sample = self.path / "sample"  # the rendered gallery
         self.histories = self.path / "history"  # one folder a refresh
-        self.scan_cache = self.path / "cache" / "scan.parquet"  # size, time, inode and hash of each file
+        self.assets = self.path / "assets"
+        self.cache = self.path / "cache"
+        self.thumbnails = self.cache / "thumbnails"
+        self.vector_caches = self.cache / "vectors"  # one folder an encoder
+        self.scan_cache = self.cache / "scan.parquet"  # size, time, inode and hash of each file
 
     def history(self, refresh_id: int) -> Path:
         """History folder of one refresh."""
@@ -182,11 +192,11 @@ class Home:
 
     def vectors(self, fingerprint: str) -> Path:
         """Vector cache of one encoder."""
-        return self.path / "cache" / "vectors" / fingerprint
+        return self.vector_caches / fingerprint
 
     def thumbnail(self, image_id: str) -> Path:
         """Thumbnail of one content."""
-        return self.path / "cache" / "thumbnails" / image_id[:2] / f"{image_id}.jpg"
+        return self.thumbnails / image_id[:2] / f"{image_id}.jpg"
 
     def relative(self, path: Path) -> str:
         """Path as the database stores it: relative to the home, with forward slashes."""
@@ -194,7 +204,7 @@ class Home:
 
     def asset_folder(self, asset: str) -> Path:
         """All data versions of an asset."""
-        return self.path / "assets" / asset
+        return self.assets / asset
 
     def save_asset(self, asset: str, contents: Contents) -> StoredAsset:
         """Store what a step made under the hash of its content.
@@ -232,27 +242,28 @@ class Home:
         meta = json.loads(raw)
         return StoredAsset(folder, meta["info"], meta["digests"])
 
-    def prune_assets(self, keep: Mapping[str, set[str]]) -> int:
-        """Remove data versions that nothing refers to, and leftovers of killed runs.
+    def needless_assets(self, keep: Mapping[str, set[str]]) -> list[Path]:
+        """Folders of data versions that nothing refers to, and leftovers of killed runs.
 
         Parameters
         ----------
         keep
             Data versions to keep, by asset; assets that are not named are left alone.
-
-        Returns
-        -------
-        int
-            How many folders went.
         """
-        removed = 0
-        for asset, versions in keep.items():
-            root = self.asset_folder(asset)
-            for folder in sorted(root.iterdir()) if root.is_dir() else ():
-                if folder.is_dir() and folder.name not in versions:
-                    shutil.rmtree(folder)
-                    removed += 1
-        return removed
+        roots = [self.asset_folder(asset) for asset in keep]
+        return [
+            folder
+            for root in roots
+            for folder in (sorted(root.iterdir()) if root.is_dir() else ())
+            if folder.is_dir() and folder.name not in keep[root.name]
+        ]
+
+    def prune_assets(self, keep: Mapping[str, set[str]]) -> int:
+        """Remove the `needless_assets`, and tell how many folders went."""
+        needless = self.needless_assets(keep)
+        for folder in needless:
+            shutil.rmtree(folder)
+        return len(needless)
 
 
 def _write_contents(folder: Path, contents: Contents) -> None:

@@ -101,8 +101,8 @@ COMMENT ON COLUMN concept_history.label IS 'Shown words then.';
 COMMENT ON COLUMN concept_history.named IS 'Whether the label was trusted.';
 COMMENT ON COLUMN concept_history.label_confidence IS '0 to 1; NULL without a vocabulary.';
 COMMENT ON COLUMN concept_history.drift IS '1 - cosine to the previous refresh''s vector; NULL when born or the model changed.';
-COMMENT ON COLUMN concept_history.collage IS 'Picture of its exemplars then.';
-COMMENT ON COLUMN concept_history.embedding IS 'Unit vector then; a list, for models differ in dimension.';
+COMMENT ON COLUMN concept_history.collage IS 'Picture of its exemplars then; NULL where an image of it was forgotten.';
+COMMENT ON COLUMN concept_history.embedding IS 'Unit vector then; a list, for models differ in dimension. Empty where an image of it was forgotten.';
 
 COMMENT ON TABLE concept_events IS 'Every birth, death, split, merge, growth, shrinkage and new name.';
 COMMENT ON COLUMN concept_events.refresh_id IS 'The refresh.';

@@ -22,7 +22,7 @@ from concept_lib.database.publish import SCHEMA_VERSION, product_version
 from concept_lib.errors import ConceptError
 from concept_lib.storage import TEMPORARY_PREFIX, canonical_json, file_digest, sync_folder, write_file
 
-_META, _MARKER = "meta.json", "committed"
+META, MARKER = "meta.json", "committed"
 _TIME = pa.timestamp("us", tz="UTC")
 _REFRESH_COUNTS = ("n_files", "n_failed", "n_images", "n_embedded", "n_reused", "n_concepts", "n_outliers")
 
@@ -128,7 +128,7 @@ def write_history(
     ConceptError
         When the folder belongs to a committed refresh.
     """
-    if (folder / _MARKER).exists():
+    if (folder / MARKER).exists():
         raise ConceptError(f"{folder} belongs to a published refresh; take a refresh id that is still free")
     for leftover in folder.parent.glob(f"{TEMPORARY_PREFIX}*"):  # of a run that was killed
         shutil.rmtree(leftover)
@@ -154,7 +154,7 @@ def write_history(
             "product_version": product_version(),
             "schema_version": SCHEMA_VERSION,
         }
-        write_file(staging / _META, canonical_json(meta))
+        write_file(staging / META, canonical_json(meta))
         if folder.exists():
             shutil.rmtree(folder)
         staging.rename(folder)
@@ -175,17 +175,21 @@ def mark_committed(folder: Path) -> None:
     ConceptError
         When the folder was not written.
     """
-    if not (folder / _META).is_file():
+    if not (folder / META).is_file():
         raise ConceptError(f"no history in {folder}; it was removed while its refresh ran: refresh again")
-    if not (folder / _MARKER).exists():
-        write_file(folder / _MARKER, file_digest(folder / _META).encode())
+    if not (folder / MARKER).exists():
+        write_file(folder / MARKER, file_digest(folder / META).encode())
+
+
+def uncommitted_histories(root: Path) -> list[Path]:
+    """Folders that refreshes which never published left behind."""
+    return [folder for folder in numbered_histories(root) if not (folder / MARKER).exists()]
 
 
 def remove_uncommitted(root: Path) -> None:
     """Remove what refreshes that never published left behind."""
-    for folder in _numbered(root):
-        if not (folder / _MARKER).exists():
-            shutil.rmtree(folder)
+    for folder in uncommitted_histories(root):
+        shutil.rmtree(folder)
 
 
 def committed_histories(root: Path) -> tuple[list[Path], list[str]]:
@@ -199,8 +203,8 @@ def committed_histories(root: Path) -> tuple[list[Path], list[str]]:
         One line for each committed folder that is damaged.
     """
     folders, problems = [], []
-    for folder in _numbered(root):
-        if not (folder / _MARKER).is_file():
+    for folder in numbered_histories(root):
+        if not (folder / MARKER).is_file():
             continue
         damaged = _damaged_file(folder)
         if damaged is None:
@@ -259,10 +263,10 @@ def next_refresh_id(root: Path) -> int:
     >>> next_refresh_id(Path("nowhere"))
     1
     """
-    return max((int(folder.name) for folder in _numbered(root)), default=0) + 1
+    return max((int(folder.name) for folder in numbered_histories(root)), default=0) + 1
 
 
-def _numbered(root: Path) -> list[Path]:
+def numbered_histories(root: Path) -> list[Path]:
     """Folders of refreshes, published or not, oldest first."""
     numbered = [path for path in root.iterdir() if path.name.isdecimal()] if root.is_dir() else []
     return sorted(numbered, key=lambda path: int(path.name))
@@ -270,18 +274,18 @@ def _numbered(root: Path) -> list[Path]:
 
 def _read_meta(folder: Path) -> dict[str, Any]:
     """Facts of a folder whose digests were verified."""
-    meta: dict[str, Any] = json.loads((folder / _META).read_bytes())
+    meta: dict[str, Any] = json.loads((folder / META).read_bytes())
     return meta
 
 
 def _damaged_file(folder: Path) -> str | None:
     """Name of the first file of a committed folder that is not as it was written."""
     try:
-        meta_digest = hashlib.sha256((folder / _META).read_bytes()).hexdigest()
+        meta_digest = hashlib.sha256((folder / META).read_bytes()).hexdigest()
     except OSError:
-        return _META
-    if meta_digest != (folder / _MARKER).read_text(errors="replace"):
-        return _META
+        return META
+    if meta_digest != (folder / MARKER).read_text(errors="replace"):
+        return META
     for name, digest in _read_meta(folder)["digests"].items():
         file = folder / name
         if not file.is_file() or file_digest(file) != digest:

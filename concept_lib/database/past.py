@@ -30,7 +30,7 @@ class Account:
     refresh_id
         Its number.
     mode
-        ``fit``, ``assigned`` or ``kept``.
+        ``fit``, ``assigned``, ``kept`` or ``rollback``.
     reason
         Why there was a new fit.
     started_at, published_at
@@ -47,6 +47,8 @@ class Account:
         ``{"assets": {asset: {"fingerprint", "data_version"}}, "inputs": {input: version}}``.
     actions
         What the user decided, as this refresh found it.
+    restored
+        Row of the refresh that a rollback brought back.
     """
 
     refresh_id: int
@@ -62,6 +64,7 @@ class Account:
     settings: Settings
     data_versions: Mapping[str, Any]
     actions: Actions
+    restored: Mapping[str, Any] | None = None
 
 
 def assignment_of(concept_images: pa.Table) -> dict[str, int]:
@@ -196,11 +199,11 @@ def _drifts(before: Published, present: Mapping[str, pa.Table]) -> dict[int, flo
 def _refresh_row(before: Published, present: Mapping[str, pa.Table], account: Account) -> dict[str, Any]:
     statuses = Counter(present["image_files"]["status"].to_pylist())
     of_image = present["concept_images"]["concept_id"].to_pylist()
-    stands = before.refresh if account.mode != "fit" else None
+    stands = account.restored or (before.refresh if account.mode != "fit" else None)
     return {
         "refresh_id": account.refresh_id,
         "previous_refresh_id": before.refresh_id,
-        "restored_refresh_id": None,
+        "restored_refresh_id": account.restored["refresh_id"] if account.restored else None,
         "mode": account.mode,
         "fit_refresh_id": stands["fit_refresh_id"] if stands else account.refresh_id,
         "title": account.title,

@@ -58,6 +58,35 @@ def curation_table(database: Path) -> list[Row]:
         return _rows(connection, "SELECT * FROM curation ORDER BY action_no")
 
 
+def refresh_table(database: Path) -> list[Row]:
+    """Rows of ``refreshes``, newest first; ``settings`` and ``data_versions`` are JSON."""
+    with open_database(database) as connection:
+        return _rows(connection, "SELECT * FROM refreshes ORDER BY refresh_id DESC")
+
+
+def changes_between(database: Path, a: int, b: int) -> list[Row]:
+    """Rows of the macro ``compare_refreshes``: what happened to each concept between two refreshes."""
+    with open_database(database) as connection:
+        return _rows(connection, "SELECT * FROM compare_refreshes($a, $b)", {"a": a, "b": b})
+
+
+def concept_past(database: Path, concept_id: int) -> list[Row]:
+    """One concept at each refresh, oldest first: when, label, images, drift, and the events that it had a part in."""
+    query = """
+        WITH life AS (
+            SELECT refresh_id, label, n_images, drift FROM concept_history WHERE concept_id = $concept_id
+            UNION ALL SELECT refresh_id, label_before, 0, NULL FROM concept_events
+            WHERE concept_id = $concept_id AND kind = 'died')
+        SELECT l.refresh_id, r.published_at, l.label, l.n_images, l.drift,
+               coalesce((SELECT list(DISTINCT e.kind ORDER BY e.kind) FROM concept_events e
+                         WHERE e.refresh_id = l.refresh_id AND $concept_id IN (e.concept_id, e.other_concept_id)),
+                        []) AS events
+        FROM life l JOIN refreshes r USING (refresh_id) ORDER BY l.refresh_id
+    """
+    with open_database(database) as connection:
+        return _rows(connection, query, {"concept_id": concept_id})
+
+
 def last_refresh(database: Path) -> Row | None:
     """Refresh that the database shows; None where there is no database.
 
@@ -185,7 +214,7 @@ def _explain(path: Path, error: duckdb.Error) -> str:
     if isinstance(error, duckdb.ConnectionException):
         return f"{path} is open in this process with other settings; close that connection first"
     if isinstance(error, duckdb.IOException):
-        return f"{path} cannot be read ({what}); move it away and run: concept refresh"
+        return f"{path} cannot be read ({what}); run: concept rebuild"
     return f"{path}: {what}"
 
 

@@ -15,9 +15,11 @@ from concept_lib.curation import restore_actions
 from concept_lib.database.history import committed_histories, load_history, mark_committed, next_free_id
 from concept_lib.database.publish import remove_stale_logs
 from concept_lib.database.queries import last_refresh
+from concept_lib.database.rewrite import finish_rewrites
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
+DATABASE = "concept_database"  # the asset that is made of all others
 MODEL = "model"  # among the inputs: fingerprint of the encoder that made the image vectors
 
 
@@ -89,7 +91,12 @@ def published_state(home: Home) -> Published:
         When the database shows a refresh that the history does not hold, or the history is damaged.
     """
     remove_stale_logs(home.database)  # of a foreign writer: it would keep every reader out, this one too
-    shown = last_refresh(home.database)
+    return state_of_history(home, last_refresh(home.database))
+
+
+def state_of_history(home: Home, shown: Mapping[str, Any] | None) -> Published:
+    """Read the published state from the history; `shown` is the refresh that the database shows, if it can be read."""
+    finish_rewrites(home.histories)
     if shown is not None:
         folder = home.history(shown["refresh_id"])
         if not folder.is_dir():
@@ -143,6 +150,6 @@ def _replay(moves: pa.Table) -> dict[str, int]:
 
 
 def _born(events: pa.Table) -> dict[int, int]:
-    """Refresh of each concept's first birth; one that comes back when a merge is undone is none the younger."""
+    """Refresh of each concept's first birth; one that comes back is told as born once more, and none the younger."""
     rows = events.filter(pc.equal(events["kind"], "born")).to_pylist()
     return {row["concept_id"]: row["refresh_id"] for row in reversed(rows)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,16 @@ class VectorCache:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all vectors, whole or not."""
+        return list(self._rows)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one vector."""
+        return 4 * self._shards[0].dim if self._shards else 0
+
     def has(self, ids: Sequence[str]) -> np.ndarray:
         """Tell which ids have a vector that is whole.
 
@@ -126,6 +136,29 @@ class VectorCache:
         self._shards.append(shard)
         self._rows.update(zip(ids, range(first, first + len(ids)), strict=True))
 
+    def remove(self, ids: Collection[str]) -> int:
+        """Remove vectors: what stays of their shards is written to new ones first.
+
+        A process that dies meanwhile leaves some of them where they were; removing again removes the rest. No other
+        process may write meanwhile.
+
+        Returns
+        -------
+        int
+            How many were there.
+        """
+        gone, n_removed = frozenset(ids), 0
+        for shard in [shard for shard in self._shards if not gone.isdisjoint(shard.ids)]:
+            rows = [row for row, image_id in enumerate(shard.ids) if image_id not in gone]
+            n_removed += len(shard.ids) - len(rows)
+            if self._is_whole(shard):
+                stored = np.load(self._path(shard.name), allow_pickle=False)
+                self.append([shard.ids[row] for row in rows], stored[rows])
+            self._shards.remove(shard)
+            self._unlink(shard.name)
+        self._index()
+        return n_removed
+
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
 
@@ -179,6 +212,9 @@ class VectorCache:
     def _discard(self, name: str, why: str) -> None:
         """Remove a damaged shard, so that the next reader finds only what replaces it."""
         self.problems.append(f"vector shard {name}: {why}; removed, to be computed again")
+        self._unlink(name)
+
+    def _unlink(self, name: str) -> None:
         (self.folder / f"{name}.ids").unlink(missing_ok=True)
         self._path(name).unlink(missing_ok=True)
 

@@ -6,8 +6,8 @@ import builtins
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from concept_lib.errors import ConceptError
@@ -44,6 +44,7 @@ _ISO_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
 _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 _BMP_START = 18
 _SIGNATURE_BYTES = 32
+FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def scan(
     max_file_bytes: int,
     known: Mapping[bytes, FileRecord] | None = None,
     exclude: Path | None = None,
+    forgotten: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Catalog:
     """Find the picture files of a folder and hash their bytes.
@@ -122,6 +124,8 @@ def scan(
         Records of the last scan by path: a file with the same size, time and inode keeps its hash.
     exclude
         A folder inside that is not entered: the home, lest it feed on its own thumbnails.
+    forgotten
+        Ids of contents that are skipped wherever they turn up.
     progress
         Called with files looked at and in all.
 
@@ -137,6 +141,8 @@ def scan(
         record = _examine(root, entry, max_file_bytes, known or {})
         if record is None:
             catalog.n_other += 1
+        elif record.image_id in forgotten:
+            catalog.files.append(replace(record, status="skipped", reason=FORGOTTEN))
         else:
             catalog.files.append(record)
         if progress is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from concept_assets.curate import Change, curate
 from concept_assets.refresh import refresh
+from concept_assets.undo import rollback
 from concept_lib.images.sample import render
 from concept_lib.modeling import fit
 from concept_lib.modeling.cluster import Clustering
@@ -44,6 +45,12 @@ class Recorder:
 
     def warned(self, line: str) -> None:
         self.said.append(line)
+
+
+@pytest.fixture
+def listener() -> Recorder:
+    """Somebody who follows a run."""
+    return Recorder()
 
 
 Run = Callable[..., tuple[dict[str, Any], Recorder]]
@@ -91,6 +98,17 @@ def decide() -> Run:
         return summary, recorder
 
     return curate_home
+
+
+@pytest.fixture(scope="session")
+def back() -> Run:
+    """Roll a home back; gives the summary and what was done."""
+
+    def roll_back(home: Home, refresh_id: int) -> tuple[dict[str, Any], Recorder]:
+        recorder = Recorder()
+        return rollback(home, refresh_id, recorder, recorder.said.append), recorder
+
+    return roll_back
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ import duckdb
 import pytest
 from PIL import Image
 
+from concept_assets.tracking import remove_pictures
 from concept_lib.settings import SECTIONS
-from concept_lib.storage import Home
+from concept_lib.storage import Home, write_file
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +89,29 @@ def test_tracking_may_be_off(own_home: Home, run) -> None:
     assert summary["mlflow_run_id"] is None
 
 
+def test_pictures_of_a_run_are_removed_and_those_elsewhere_are_told(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    names = ("collages/concept_00001.png", "table_images/concepts/a.webp", "overview.png", "concepts.json")
+    for run_id, files in (("tainted", names), ("innocent", names), ("dead", names), ("foreign", names[:1])):
+        for name in files:
+            write_file(home.mlflow_artifacts / run_id / "artifacts" / name, b"picture")
+    runs = {"tainted": None, "remote": "http://tracking", "moved": None}
+    told = remove_pictures(home, runs, {"innocent"})
+    left = {path.relative_to(home.mlflow_artifacts).parts[0] for path in home.mlflow_artifacts.rglob("*.png")}
+    assert left == {"innocent", "foreign"}
+    assert [path.name for path in (home.mlflow_artifacts / "tainted").rglob("*.*")] == ["concepts.json"]
+    assert [("remote at http://tracking" in line, "moved at" in line) for line in told] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_a_publication_that_fails_ends_its_run_as_failed(
     own_home: Home, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
-    from concept_assets import publication
+    from concept_lib.database import rebuild
     from concept_lib.errors import ConceptError
 
     def broken(*args: object, **kwargs: object) -> None:
@@ -101,7 +119,7 @@ def test_a_publication_that_fails_ends_its_run_as_failed(
 
     before = own_home.database.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(publication, "build_database", broken)
+        patch.setattr(rebuild, "build_database", broken)
         with pytest.raises(ConceptError, match="No space left"):
             run(own_home, {"labels.n_words": "3"})
     assert own_home.database.read_bytes() == before

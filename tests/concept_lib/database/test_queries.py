@@ -122,7 +122,7 @@ def test_without_a_database(tmp_path):
 def test_a_broken_file_is_a_one_line_error(tmp_path, content):
     broken = tmp_path / "concepts.duckdb"
     broken.write_bytes(content)
-    with pytest.raises(ConceptError, match=r"cannot be read .* run: concept refresh") as raised:
+    with pytest.raises(ConceptError, match=r"cannot be read .* run: concept rebuild") as raised:
         last_refresh(broken)
     assert "\n" not in str(raised.value)
 

@@ -187,3 +187,31 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     assert found.all()
     assert (stored == np.arange(1500)[:, None]).all()
     assert len(list(tmp_path.iterdir())) == 2 * 30  # shards of the same content are one
+
+
+def test_removed_vectors_are_in_no_file_and_the_others_stay(filled: Path) -> None:
+    everything = np.concatenate([vectors(10, shard) for shard in range(3)])
+    cache = VectorCache(filled)
+    gone = [*names(3, 8), *names(10, 20), "absent"]  # of two shards, and a whole one
+    assert cache.remove(gone) == 13
+    for opened in (cache, VectorCache(filled)):
+        assert sorted(opened.ids) == [*names(8), *names(9, 11)]
+        found, stored = opened.get(names(30))
+        assert found.tolist() == [True] * 8 + [False] * 3 + [True] * 9 + [False] * 10
+        np.testing.assert_array_equal(stored[found], everything[found])
+    files = [path.read_bytes() for path in filled.iterdir()]
+    assert not any(row.tobytes() in file for row in everything[~found] for file in files)
+    assert VectorCache(filled).remove(gone) == 0
+
+
+def test_a_removal_that_was_ended_is_finished_by_the_next(filled: Path, monkeypatch) -> None:
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VectorCache, "_unlink", die)
+        with pytest.raises(KeyboardInterrupt):
+            VectorCache(filled).remove(names(3))
+    assert VectorCache(filled).has(names(30)).all()
+    assert VectorCache(filled).remove(names(3)) == 3
+    assert VectorCache(filled).has(names(30)).tolist() == [False] * 3 + [True] * 27

@@ -141,6 +141,23 @@ def test_the_version_follows_paths_contents_and_statuses_only(tmp_path: Path) ->
     assert version() == before
 
 
+def test_a_forgotten_content_is_skipped_under_any_name_until_it_is_let_in_again(tmp_path: Path) -> None:
+    for name in ("a.jpg", "deep/copy.png"):
+        write(tmp_path / name)
+    write(tmp_path / "other.jpg", JPEG + b"!")
+    image_id = hashlib.sha256(JPEG).hexdigest()
+    plain = scan(tmp_path, max_file_bytes=LIMIT)
+    known = by_path(plain)
+    for seen in ({}, known):
+        found = scan(tmp_path, max_file_bytes=LIMIT, known=seen, forgotten={image_id})
+        told = {path: (file.status, file.reason) for path, file in by_path(found).items()}
+        skipped = ("skipped", "forgotten")
+        assert told == {b"a.jpg": skipped, b"deep/copy.png": skipped, b"other.jpg": ("usable", None)}
+        assert by_path(found)[b"a.jpg"].image_id == image_id
+    assert folder_version(found) != folder_version(plain)
+    assert look(tmp_path, known=by_path(found)) == known
+
+
 def test_names_are_shown_safely(tmp_path: Path) -> None:
     names = [
         b"latin1_\xe9.jpg",
