@@ -72,6 +72,12 @@ def refresh(
             "--set", metavar="SECTION.KEY=VALUE", help="Any setting; an empty value takes one back."
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every file again, though size and time are the same.")
+    ] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Publish though most images or a folder are gone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the concepts up to date with the folder, the words and the settings.
@@ -92,7 +98,8 @@ def refresh(
     flags = _flags({key: value for key, value in named.items() if value is not None}, set_ or [])
     try:
         with stdout_to_stderr(), ProgressView() as view:
-            result = run(Home(home), flags, view, view.say)
+            once = {"verify": verify, "accept_loss": accept_loss}
+            result = run(Home(home), flags, view, view.say, once)
     except KeyboardInterrupt:
         line = "interrupted: the published state stands, and the next refresh goes on from here"
         typer.echo(line, err=True)

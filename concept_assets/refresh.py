@@ -11,9 +11,8 @@ from concept_assets.automation import REFRESH_JOB
 from concept_assets.environment import prepare
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
-from concept_assets.publication import ASSET as DATABASE
-from concept_assets.publication import database_fingerprint
-from concept_assets.versioning import fingerprint, staged
+from concept_assets.staleness import damaged_assets, stale_assets
+from concept_assets.versioning import staged
 from concept_lib.database.queries import last_refresh
 from concept_lib.database.state import Published, published_state
 from concept_lib.errors import ConceptError
@@ -61,40 +60,21 @@ def refresh(
     with locked(
         home, "concept refresh", timeout_s=LOCK_SECONDS, on_wait=lambda who: say(f"waiting for {who}")
     ):
-        inputs = find_inputs(home, resolve(home, flags).settings)
+        wishes = dict(once or {})
+        verify = wishes.pop("verify", False)  # hashed once, here: the run finds the hashes
+        inputs = find_inputs(home, resolve(home, flags).settings, verify=verify)
         run_id = None
         if not is_current(home, published_state(home), inputs.versions):
             with listening(listener):
-                run_id = _run(home, flags, once or {})
+                run_id = _run(home, flags, wishes)
         keep(home, flags)
         return _summary(home, run_id)
 
 
 def is_current(home: Home, published: Published, versions: Mapping[str, str]) -> bool:
     """Whether the published state was made from these inputs, by this code, and is whole."""
-    from concept_assets.assets.images import has_thumbnails
-    from concept_assets.definitions import ASSETS
-
-    if last_refresh(home.database) is None:
-        return False
     entries = published.data_versions
-    known = {**versions, **{name: entry["data_version"] for name, entry in entries.items()}}
-    for asset in ASSETS:
-        name = asset.key.to_user_string()
-        if name not in entries:
-            return False
-        if name == DATABASE:
-            mark = database_fingerprint(asset, versions, entries)
-        else:
-            mark = fingerprint(asset, known)
-            stored = home.load_asset(name, entries[name]["data_version"])
-            if stored is None or not stored.is_whole():
-                return False
-            if name == "images" and not has_thumbnails(home, stored):
-                return False
-        if entries[name]["fingerprint"] != mark:
-            return False
-    return True
+    return not stale_assets(home, entries, versions) and not damaged_assets(home, entries)
 
 
 def _run(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> str:

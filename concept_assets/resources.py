@@ -36,6 +36,7 @@ class Session:
     inputs: Inputs
     published: Published
     started_at: datetime
+    accept_loss: bool = False
 
     def run(
         self,
@@ -78,6 +79,10 @@ class StorageResource(dg.ConfigurableResource[None]):
 
     home: str
     overrides: dict[str, str] = Field(default_factory=dict)
+    verify: bool = Field(default=False, description="Read every file again, though it looks unchanged.")
+    accept_loss: bool = Field(
+        default=False, description="Publish though most images or a folder cannot be found."
+    )
     _session: Session = PrivateAttr()
 
     @contextmanager
@@ -93,10 +98,11 @@ class StorageResource(dg.ConfigurableResource[None]):
         with locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
             started_at = datetime.now(UTC)
             settings = resolve(home, self.overrides).settings
-            inputs = find_inputs(home, settings)
+            inputs = find_inputs(home, settings, verify=self.verify)
             if context.instance is not None:
                 record_inputs(context.instance, inputs.versions)
-            self._session = Session(home, settings, inputs, published_state(home), started_at)
+            published = published_state(home)
+            self._session = Session(home, settings, inputs, published, started_at, self.accept_loss)
             yield self
 
     @property
