@@ -120,4 +120,7 @@ def join(folder: bytes, name: bytes) -> bytes:
 
 
 def _is_same(entry: os.DirEntry[bytes], other: os.stat_result | None) -> bool:
-    return other is not None and os.path.samestat(entry.stat(follow_symlinks=False), other)
+    try:
+        return other is not None and os.path.samestat(entry.stat(follow_symlinks=False), other)
+    except OSError:  # a path that is too long: listing the folder will say so
+        return False
