@@ -13,7 +13,7 @@ from concept_lib.database.queries import last_refresh
 
 MAX_FAILED = 0.05  # share of the files; a collection has its broken ones, a failing disk has many
 MAX_OUTLIERS = 0.5  # share of the images; beyond it most of the collection is in no concept
-MAX_DRIFT = 0.1  # mean of 1 - cosine; a refit over a fifth more images moves those of the sample gallery by .004
+MAX_DRIFT = 0.1  # mean of 1 - cosine; a refit over a fifth more images moves the gallery's concepts by .004
 
 
 @dg.asset_check(asset=concept_database, blocking=True)
