@@ -30,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cli_curation.app)
 
 
 def _version(wanted: bool) -> None:
@@ -82,6 +81,12 @@ def refresh(
             "--set", metavar="SECTION.KEY=VALUE", help="Any setting; an empty value takes one back."
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every file again, though size and time are the same.")
+    ] = False,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Publish though most images or a folder are gone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the concepts up to date with the folder, the words and the settings.
@@ -99,8 +104,9 @@ def refresh(
         "embedding.embeddings": embeddings,
     }
     flags = _flags({key: value for key, value in named.items() if value is not None}, set_ or [])
+    once = {"verify": verify, "accept_loss": accept_loss}
     with shown_refresh() as view:
-        result = run(Home(home), flags, view, view.say)
+        result = run(Home(home), flags, view, view.say, once)
     if as_json:
         print_json(result)
     else:
@@ -189,6 +195,7 @@ def _flags(named: dict[str, str], assignments: list[str]) -> dict[str, str]:
     return {key: str(absolute_path(key, text, Path.cwd())) for key, text in flags.items()}
 
 
+app.add_typer(cli_curation.app)
 app.add_typer(cli_past.app)
 
 

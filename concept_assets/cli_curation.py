@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from concept_lib.curation import Action
 
 app = typer.Typer()
+PANEL = "Your word about concepts"
 
 ConceptArgument = Annotated[
     int, typer.Argument(metavar="ID", min=0, help="A concept; see: concept concepts.")
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def rename(
     concept: ConceptArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="One line of at most 200 characters.")],
@@ -35,7 +36,7 @@ def rename(
     _curate(home, rename_concept(concept, name), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def merge(
     concept: ConceptArgument,
     other: Annotated[int, typer.Argument(metavar="OTHER", min=0, help="The concept whose images join it.")],
@@ -48,7 +49,7 @@ def merge(
     _curate(home, merge_concepts(concept, other), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def pin(concept: ConceptArgument, home: HomeOption = DATA, as_json: JsonOption = False) -> None:
     """Keep a concept, its id and its label, as long as two of its images are there."""
     from concept_assets.curate import pin_concept
@@ -56,7 +57,7 @@ def pin(concept: ConceptArgument, home: HomeOption = DATA, as_json: JsonOption =
     _curate(home, pin_concept(concept), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def undo(
     number: Annotated[
         int | None, typer.Argument(metavar="NUMBER", min=1, help="By default the last action.")
@@ -70,7 +71,7 @@ def undo(
     _curate(home, undo_action(number), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def curation(home: HomeOption = DATA, as_json: JsonOption = False) -> None:
     """List what was renamed, merged and pinned, and since when."""
     from concept_assets.console import curation_view

@@ -12,9 +12,10 @@ from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
 app = typer.Typer()
+PANEL = "The past"
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def refreshes(home: HomeOption = DATA, as_json: JsonOption = False) -> None:
     """List the refreshes, newest first, and the states that one can go back to.
 
@@ -30,7 +31,7 @@ def refreshes(home: HomeOption = DATA, as_json: JsonOption = False) -> None:
         console().print(refresh_view(rows))
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def compare(
     before: Annotated[int, typer.Argument(metavar="A", help="Number of a refresh; see: concept refreshes")],
     after: Annotated[int, typer.Argument(metavar="B", help="Number of another one.")],
@@ -48,7 +49,7 @@ def compare(
         console().print(comparison_view(rows))
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def history(
     concept_id: Annotated[int, typer.Argument(metavar="ID", help="A concept, living or dead.")],
     home: HomeOption = DATA,
@@ -67,7 +68,7 @@ def history(
         console().print(f"There never was a concept {concept_id}. See: concept concepts")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def rollback(
     refresh_id: Annotated[
         int, typer.Argument(metavar="N", help="Number of a refresh; see: concept refreshes")
@@ -93,7 +94,7 @@ def rollback(
         console().print("Automatic refreshes are paused; to take them up again: concept resume")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def resume(home: HomeOption = DATA) -> None:
     """Take automatic refreshes up again after a rollback.
 
@@ -108,7 +109,7 @@ def resume(home: HomeOption = DATA) -> None:
         typer.echo(f"Automatic refreshes go on; they were paused {since}.")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def rebuild(home: HomeOption = DATA) -> None:
     """Make a lost or broken concepts.duckdb anew, just as it was.
 
@@ -120,7 +121,7 @@ def rebuild(home: HomeOption = DATA) -> None:
     typer.echo(f"{Home(home).database} shows refresh {refresh_id} again")
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
     home: HomeOption = DATA,
@@ -137,7 +138,7 @@ def clean(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def forget(
     image: Annotated[str, typer.Argument(help="Its id, the beginning of its id, or its path as shown.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

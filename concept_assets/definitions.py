@@ -1,14 +1,12 @@
-"""Puts the parts together: assets, resources, the refresh job."""
+"""Puts the parts together: assets, checks, resources, and what starts a refresh."""
 
 from __future__ import annotations
-
-import os
 
 import dagster as dg
 
 from concept_assets import inputs
 from concept_assets.assets import concepts, embeddings, images, labels, pictures, published, vocabulary
-from concept_assets.automation import refresh_job
+from concept_assets.automation import home_of_dagster, hourly_refresh, nightly_verify, refresh_job, watch
 from concept_assets.checks import CHECKS
 from concept_assets.resources import EncoderResource, StorageResource
 
@@ -28,8 +26,10 @@ defs = dg.Definitions(
     assets=[*inputs.SPECS, *ASSETS],
     asset_checks=CHECKS,
     jobs=[refresh_job],
+    sensors=[watch],
+    schedules=[hourly_refresh, nightly_verify],
     resources={
-        "storage": StorageResource(home=os.environ.get("CONCEPT_HOME", "data")),
+        "storage": StorageResource(home=str(home_of_dagster().path)),
         "encoder": EncoderResource(),
     },
     # Steps share one process: the encoder is loaded once, and heavy imports are paid once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,11 +75,16 @@ class Inputs:
     versions: Mapping[str, str]
 
 
-def find_inputs(home: Home, settings: Settings) -> Inputs:
-    """Look at the folder, the vocabulary, the settings and the user's word, and give each its version."""
-    folder = Path(settings.images.folder or home.sample)
-    _refuse_unusable(folder, home, given=settings.images.folder is not None)
-    known = read_scan(home.scan_cache, folder)
+def find_inputs(home: Home, settings: Settings, *, verify: bool = False) -> Inputs:
+    """Look at the folder, the vocabulary, the settings and the user's word, and give each its version.
+
+    Parameters
+    ----------
+    verify
+        Read every file again, also those whose size, time and inode are those of the last scan.
+    """
+    folder = image_folder(home, settings)
+    known = {} if verify else read_scan(home.scan_cache, folder)
     catalog = scan(
         folder,
         max_file_bytes=settings.images.max_file_bytes,
@@ -98,9 +103,16 @@ def find_inputs(home: Home, settings: Settings) -> Inputs:
     return Inputs(folder, catalog, actions, versions)
 
 
-def _refuse_unusable(folder: Path, home: Home, *, given: bool) -> None:
-    """Say at once what would fail at the end."""
-    if not given and not folder.is_dir():
+def image_folder(home: Home, settings: Settings) -> Path:
+    """The folder of images that the settings mean.
+
+    Raises
+    ------
+    ConceptError
+        When it would make a refresh fail at the end.
+    """
+    folder = Path(settings.images.folder or home.sample)
+    if settings.images.folder is None and not folder.is_dir():
         raise ConceptError(
             "no folder of images yet: give one with --images DIR, or render one with: concept sample DIR"
         )
@@ -112,6 +124,7 @@ def _refuse_unusable(folder: Path, home: Home, *, given: bool) -> None:
         raise ConceptError(
             f"{folder} is both the folder of images and the home; give the home its own with --home"
         )
+    return folder
 
 
 def _embedding_version(settings: Settings) -> str:
@@ -141,10 +154,16 @@ def record_inputs(instance: dg.DagsterInstance, versions: Mapping[str, str]) -> 
 
     Staleness in the UI is exact only when this comes before the run that reads them.
     """
+    for event in new_versions(instance, versions):
+        instance.report_runless_asset_event(event)
+
+
+def new_versions(
+    instance: dg.DagsterInstance, versions: Mapping[str, str]
+) -> Iterator[dg.AssetMaterialization]:
+    """Events that tell Dagster the versions that it does not know yet."""
     for name, version in versions.items():
         latest = instance.get_latest_materialization_event(key(name))
         known = latest.asset_materialization.tags if latest and latest.asset_materialization else None
         if not known or known.get("dagster/data_version") != version:
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(key(name), tags={"dagster/data_version": version})
-            )
+            yield dg.AssetMaterialization(key(name), tags={"dagster/data_version": version})

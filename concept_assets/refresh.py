@@ -12,10 +12,10 @@ from concept_assets.automation import REFRESH_JOB
 from concept_assets.environment import prepare
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
-from concept_assets.publication import database_fingerprint
-from concept_assets.versioning import fingerprint, staged
+from concept_assets.staleness import damaged_assets, stale_assets
+from concept_assets.versioning import staged
 from concept_lib.database.queries import last_refresh
-from concept_lib.database.state import DATABASE, Published, published_state
+from concept_lib.database.state import Published, published_state
 from concept_lib.errors import ConceptError
 from concept_lib.lock import locked
 from concept_lib.settings_sources import keep, resolve
@@ -61,11 +61,13 @@ def refresh(
     prepare(home)
     with held(home, "concept refresh", say):
         published = published_state(home)
-        inputs = find_inputs(home, resolve(home, flags).settings)
+        wishes = dict(once or {})
+        verify = wishes.pop("verify", False)  # hashed once, here: the run finds the hashes
+        inputs = find_inputs(home, resolve(home, flags).settings, verify=verify)
         run_id = None
         if not is_current(home, published, inputs.versions):
             with listening(listener):
-                run_id = run_job(home, flags, once or {})
+                run_id = run_job(home, flags, wishes)
         keep(home, flags)
         if home.paused.is_file():
             say(f"automatic refreshes are paused {paused_since(home)}; to take them up again: concept resume")
@@ -84,29 +86,8 @@ def paused_since(home: Home) -> str:
 
 def is_current(home: Home, published: Published, versions: Mapping[str, str]) -> bool:
     """Whether the published state was made from these inputs, by this code, and is whole."""
-    from concept_assets.assets.images import has_thumbnails
-    from concept_assets.definitions import ASSETS
-
-    if last_refresh(home.database) is None:
-        return False
     entries = published.data_versions
-    known = {**versions, **{name: entry["data_version"] for name, entry in entries.items()}}
-    for asset in ASSETS:
-        name = asset.key.to_user_string()
-        if name not in entries:
-            return False
-        if name == DATABASE:
-            mark = database_fingerprint(asset, versions, entries)
-        else:
-            mark = fingerprint(asset, known)
-            stored = home.load_asset(name, entries[name]["data_version"])
-            if stored is None or not stored.is_whole():
-                return False
-            if name == "images" and not has_thumbnails(home, stored):
-                return False
-        if entries[name]["fingerprint"] != mark:
-            return False
-    return True
+    return not stale_assets(home, entries, versions) and not damaged_assets(home, entries)
 
 
 def run_job(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ class Session:
     refresh_id: int
     started_at: datetime
     restored: State | None = None  # an earlier state that this run publishes again
+    accept_loss: bool = False
 
     def run(
         self,
@@ -85,7 +86,11 @@ class StorageResource(dg.ConfigurableResource[None]):
 
     home: str
     overrides: dict[str, str] = Field(default_factory=dict)
-    restore: int | None = Field(default=None, description="publish the state of this earlier refresh again")
+    verify: bool = Field(default=False, description="Read every file again, though it looks unchanged.")
+    accept_loss: bool = Field(
+        default=False, description="Publish though most images or a folder cannot be found."
+    )
+    restore: int | None = Field(default=None, description="Publish the state of this earlier refresh again.")
     _session: Session = PrivateAttr()
 
     @contextmanager
@@ -106,11 +111,19 @@ class StorageResource(dg.ConfigurableResource[None]):
             if restored is not None:
                 settings, inputs = inputs_of(home, restored, settings)
             else:
-                inputs = find_inputs(home, settings)
+                inputs = find_inputs(home, settings, verify=self.verify)
             if context.instance is not None:
                 record_inputs(context.instance, inputs.versions)
-            number = next_refresh_id(home.histories)
-            self._session = Session(home, settings, inputs, published, number, started_at, restored)
+            self._session = Session(
+                home,
+                settings,
+                inputs,
+                published,
+                next_refresh_id(home.histories),
+                started_at,
+                restored,
+                self.accept_loss,
+            )
             yield self
 
     @property

@@ -35,6 +35,13 @@ class Images(Section):
     workers: int | None = Field(
         None, ge=1, description="decoding processes; by default one a core", json_schema_extra=_MACHINE
     )
+    quiet_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=86_400,
+        description="seconds without a change before a refresh starts by itself",
+        json_schema_extra=_MACHINE,
+    )
 
 
 class Vocabulary(Section):

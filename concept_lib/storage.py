@@ -173,7 +173,9 @@ class Home:
         self.settings_file = self.path / "settings.toml"  # what the command line keeps
         self.config_pointer = self.path / "concept_toml_path"  # where the concept.toml in force lies
         self.lock_file = self.path / "refresh.lock"  # held while a refresh runs
-        self.paused = self.path / "paused"  # there while the sensor must not refresh
+        self.paused = (
+            self.path / "paused"
+        )  # why no refresh starts by itself, in one line; absent where it may
         self.forgotten = self.path / "forgotten"  # ids of images that no scan takes in, one a line
         self.dagster = self.path / "dagster"  # Dagster's own storage
         self.mlflow_database = self.path / "mlflow.db"

@@ -1,7 +1,8 @@
 """What is in the folder, and which of it can be used."""
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,13 +10,17 @@ import pyarrow.compute as pc
 
 from concept_assets.inputs import IMAGE_FOLDER, key, setting
 from concept_assets.progress import reporter
-from concept_assets.resources import StorageResource
+from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream
+from concept_lib.errors import ConceptError
 from concept_lib.images.contents import Content, decode_new, known_contents, usable_paths
+from concept_lib.images.loss import loss
+from concept_lib.settings_sources import kept
 from concept_lib.storage import Contents, Home, StoredAsset
 
 CODE_VERSION = "1"
 SETTINGS = setting("images")
+NOTHING_IS_LOST = "nothing_is_lost"
 
 
 @dg.asset(
@@ -24,14 +29,36 @@ SETTINGS = setting("images")
     kinds={"python", "parquet"},
     owners=["team:concept-atlas"],
     code_version=CODE_VERSION,
+    check_specs=[
+        dg.AssetCheckSpec(
+            NOTHING_IS_LOST,
+            asset="images",
+            blocking=True,
+            description="No folder is out of reach and no more than half of the images vanished. Looked at before "
+            "anything is stored: an unmounted disk is no deletion.",
+        )
+    ],
 )
-def images(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
+def images(
+    context: dg.AssetExecutionContext, storage: StorageResource
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Every picture file with what became of it, and every distinct image with its size and thumbnail.
 
     An image is a content: copies of one file are one image. A file that cannot be used has a row that
     says why. Only new contents are decoded.
     """
     session = storage.session
+    lost = _loss(session)
+    yield dg.AssetCheckResult(
+        check_name=NOTHING_IS_LOST,
+        passed=lost is None or session.accept_loss,
+        metadata={"lost": lost or "nothing", "accepted": lost is not None and session.accept_loss},
+    )
+    if lost is not None and not session.accept_loss:
+        raise ConceptError(
+            f"{session.inputs.folder}: {lost}, so nothing is published; mount or mend it, or let it go with: "
+            "concept refresh --accept-loss"
+        )
 
     def compute(_: Upstream) -> Contents:
         with session.decode_pool() as pool:
@@ -47,12 +74,29 @@ def images(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         return Contents(
             tables=found.tables(),
             info={"code_version": CODE_VERSION, "n_other": session.inputs.catalog.n_other},
+            counts={"n_decoded": found.n_decoded},
         )
 
     def is_usable(stored: StoredAsset) -> bool:
         return stored.is_whole() and has_thumbnails(session.home, stored)
 
-    return session.run(context, compute, _metadata, is_usable)
+    yield session.run(context, compute, _metadata, is_usable)
+
+
+def _loss(session: Session) -> str | None:
+    """What the folder lost since it was published; to look at another folder is a wish and no loss."""
+    if session.restored is not None:
+        return None
+    row = session.published.refresh
+    published = json.loads(row["settings"])["images"]["folder"] if row is not None else None
+    # A refresh of a folder that was moved as it is publishes nothing, but keeps its new place.
+    known = session.settings.images.folder in (published, kept(session.home).get("images.folder"))
+    images = set(session.published.assignment) if known else set[str]()
+    stored = session.load_published("images")
+    rows = stored.table("files").to_pylist() if stored is not None else []
+    return loss(
+        session.inputs.catalog, images, {row["path_bytes"] for row in rows if row["status"] == "failed"}
+    )
 
 
 def has_thumbnails(home: Home, stored: StoredAsset) -> bool:

@@ -1,5 +1,7 @@
 """The end of the graph: what was made becomes the published state."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from concept_assets.assets.concepts import clusters, reduced_vectors
@@ -13,6 +15,7 @@ from concept_assets.publication import publish, standing
 from concept_assets.resources import StorageResource
 
 CODE_VERSION = "1"
+FRESH = timedelta(hours=26)  # the nightly verification materializes the database though nothing changed
 UPSTREAM = [
     images,
     vocabulary,
@@ -31,6 +34,7 @@ UPSTREAM = [
     kinds={"python", "duckdb", "mlflow"},
     owners=["team:concept-atlas"],
     code_version=CODE_VERSION,
+    freshness_policy=dg.FreshnessPolicy.time_window(FRESH),
 )
 def concept_database(
     context: dg.AssetExecutionContext, storage: StorageResource

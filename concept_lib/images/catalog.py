@@ -6,22 +6,19 @@ import builtins
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from concept_lib.errors import ConceptError
 from concept_lib.images.files import (
-    LINK_OUT,
     UnusableError,
-    cannot_read,
-    is_inside,
     open_regular,
     read_chunks,
     readable_path,
     regular_status,
     resolve_link,
 )
+from concept_lib.images.walk import Found, join, resolve_folder, walk
 from concept_lib.progress import Progress
 
 # Formats that are decoded, and others that people take for pictures: those fail and say so.
@@ -85,15 +82,6 @@ class Catalog:
     n_other: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A path that the walk came upon: a file, a link, or a folder that is in the way."""
-
-    path: bytes  # in the folder
-    is_link: bool = False
-    problem: UnusableError | None = None
-
-
 def scan(
     folder: Path,
     *,
@@ -134,8 +122,8 @@ def scan(
     ConceptError
         There is no such folder, or it cannot be read.
     """
-    root = _resolve_folder(folder)
-    found = list(_walk(root, exclude.stat() if exclude is not None and exclude.is_dir() else None))
+    root = resolve_folder(folder)
+    found = list(walk(root, exclude))
     catalog = Catalog()
     for n_done, entry in enumerate(found, start=1):
         record = _examine(root, entry, max_file_bytes, known or {})
@@ -170,54 +158,8 @@ def folder_version(catalog: Catalog) -> str:
     return digest.hexdigest()
 
 
-def _resolve_folder(folder: Path) -> bytes:
-    try:
-        root = os.fsencode(folder.resolve(strict=True))
-        os.scandir(root).close()
-    except FileNotFoundError:
-        raise ConceptError(f"no such folder of images: {folder}") from None
-    except NotADirectoryError:
-        raise ConceptError(f"not a folder of images but a file: {folder}") from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        reason = getattr(error, "strerror", None) or "loop of links"
-        raise ConceptError(f"the folder of images cannot be read: {folder}: {reason}") from None
-    return root
-
-
-def _is_same(entry: os.DirEntry[bytes], other: os.stat_result | None) -> bool:
-    return other is not None and os.path.samestat(entry.stat(follow_symlinks=False), other)
-
-
-def _walk(root: bytes, exclude: os.stat_result | None) -> Iterator[_Found]:
-    """Every entry but the folders that can be entered; without recursion, however deep they nest."""
-    folders = [b""]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(_join(root, folder)) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            yield _Found(folder, problem=UnusableError("failed", f"folder {cannot_read(error).reason}"))
-            continue
-        for entry in listed:
-            path = _join(folder, entry.name)
-            if not entry.is_symlink():
-                if not entry.is_dir(follow_symlinks=False):
-                    yield _Found(path)
-                elif not entry.name.startswith(b".") and not _is_same(entry, exclude):
-                    folders.append(path)
-            elif not os.path.isdir(entry.path):  # noqa: PTH112 - pathlib takes no bytes
-                yield _Found(path, is_link=True)
-            elif not is_inside(os.path.realpath(entry.path) + b"/", root):
-                yield _Found(path, problem=UnusableError("skipped", LINK_OUT))
-
-
-def _join(folder: bytes, name: bytes) -> bytes:
-    return os.path.join(folder, name)  # noqa: PTH118 - pathlib takes no bytes
-
-
 def _examine(
-    root: bytes, found: _Found, max_file_bytes: int, known: Mapping[bytes, FileRecord]
+    root: bytes, found: Found, max_file_bytes: int, known: Mapping[bytes, FileRecord]
 ) -> FileRecord | None:
     """The record of one path; None when it does not claim to be a picture."""
     if found.problem is not None:
@@ -225,7 +167,7 @@ def _examine(
     claims = _claims_by_name(found.path)
     status = None
     try:
-        path = _join(root, found.path)
+        path = join(root, found.path)
         real = resolve_link(path, root) if found.is_link else path
         status = regular_status(real)
         last = known.get(found.path)

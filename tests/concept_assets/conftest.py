@@ -81,9 +81,11 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def run() -> Run:
     """Refresh a home; gives the summary and what was done."""
 
-    def refresh_home(home: Home, flags: Mapping[str, str] | None = None) -> tuple[dict[str, Any], Recorder]:
+    def refresh_home(
+        home: Home, flags: Mapping[str, str] | None = None, once: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Any], Recorder]:
         recorder = Recorder()
-        return refresh(home, flags or {}, recorder, recorder.said.append), recorder
+        return refresh(home, flags or {}, recorder, recorder.said.append, once), recorder
 
     return refresh_home
 
