@@ -75,7 +75,7 @@ class Daemon:
         """Why no run was started, newest first, by each tick that began after a moment."""
         said = []
         for state in self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-            for tick in self.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=20):
+            for tick in self.instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=2_000):
                 assert tick.status != TickStatus.FAILURE, tick.tick_data.error
                 if tick.timestamp > since:
                     said.append(tick.tick_data.skip_reason or "")
@@ -211,7 +211,7 @@ def test_a_day_under_the_daemon(gallery: Path, tmp_path: Path) -> None:
 
         # ten new images
         changed(under.after(add_images), FROM_IMAGES, set(), 10, 10)
-        assert under.row()["n_images"] == 58
+        assert (under.row()["n_images"], under.row()["mode"]) == (58, "fit")
 
         # one changed
         edited = photos / "clock" / "03.jpg"
@@ -222,6 +222,7 @@ def test_a_day_under_the_daemon(gallery: Path, tmp_path: Path) -> None:
             1,
             1,
         )
+        assert (under.row()["mode"], under.row()["title"]) == ("assigned", "+1 -1 images, assigned")
 
         # one renamed
         published = {"images", "image_embeddings", "concept_database"}
@@ -232,7 +233,7 @@ def test_a_day_under_the_daemon(gallery: Path, tmp_path: Path) -> None:
         # five deleted
         deleted = sorted(photos.glob("pizza/*.jpg"))[:5]
         changed(under.after(lambda: [path.unlink() for path in deleted]), FROM_IMAGES, set(), 0, 0)
-        assert under.row()["n_images"] == 53
+        assert (under.row()["n_images"], under.row()["mode"]) == (53, "fit")
 
         # a label setting
         step = under.after(lambda: keep(home, {"labels.n_words": "4"}))
@@ -253,7 +254,7 @@ def test_a_day_under_the_daemon(gallery: Path, tmp_path: Path) -> None:
         picture, aside = photos / "beach" / "05.jpg", tmp_path / "aside.jpg"
         changed(under.after(lambda: picture.rename(aside)), FROM_IMAGES, set(), 0, 0)
         changed(under.after(lambda: aside.rename(picture)), FROM_IMAGES, set(), 1, 0)
-        assert under.row()["n_images"] == 53
+        assert (under.row()["n_images"], under.row()["mode"]) == (53, "assigned")
 
         # a run that fails, since most images are gone, then mended but for two
         before = under.row()
