@@ -88,6 +88,7 @@ def name_kinds(
         n_shown=n_shown,
         midpoint=encoder.confidence.midpoint,
         scale=encoder.confidence.scale,
+        hedging=encoder.confidence.hedging,
     )
     words = [[nouns[i] for i in row] for row in naming.words["cosine"]]
     rows = zip(naming.labels, naming.confidence.tolist(), words, strict=True)
@@ -111,7 +112,7 @@ def judge(named: Mapping[str, Named], steps: int) -> str:
     lines = [
         "# The demo model trained without eight kinds",
         "",
-        f"`python -m benchmarks.demo_control`: {steps:,} steps of the demo model's recipe, never shown "
+        f"`python -m benchmarks.demo_control`: {steps:,} steps of the demo model's recipe in one cycle, never shown "
         f"{', '.join(UNSEEN)}. Each row is the concept made of all test photographs of a kind.",
         "",
         "| kind never seen | shown | confidence | nearest words | honest |",
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         photographs = find_photographs(options.photos)
         hypernyms(UNSEEN["hat"])  # whoever lacks WordNet learns it before the training
-        recipe = replace(Recipe(), steps=options.steps, without=tuple(UNSEEN))
+        recipe = replace(Recipe(), steps=options.steps, cycles=(1.0,), peaks=(1.0,), without=tuple(UNSEEN))
         train(recipe, options.training, options.work_dir, options.work_dir)
         pixels = decode(photographs, recipe.image_size)
         renders = [(kind, RENDER_SEED + i) for kind in KINDS for i in range(RENDERS)]

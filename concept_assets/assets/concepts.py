@@ -21,7 +21,7 @@ from concept_lib.modeling.exemplars import StandingExemplars
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.identity import match_concepts, survivors
 from concept_lib.modeling.layout import aligned, standing_layout, starting_layout
-from concept_lib.modeling.naming import Naming, name_concepts
+from concept_lib.modeling.naming import Hedging, Naming, name_concepts
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
 from concept_lib.settings import Labels
@@ -202,6 +202,7 @@ def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], 
             f"image vectors of {embeddings.info['model']} have {embeddings.info['dim']} dimensions and word vectors "
             f"{word_embeddings.info['dim']}; choose the --model that made the image vectors, or --vocabulary none"
         )
+    hedging = word_embeddings.info["hedging"]
     return name_concepts(
         np.asarray(upstream["clusters"].array("vectors")),
         np.asarray(embeddings.array("vectors")),
@@ -214,6 +215,7 @@ def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], 
         min_confidence=section.min_confidence,
         midpoint=word_embeddings.info["midpoint"],
         scale=word_embeddings.info["scale"],
+        hedging=Hedging(**hedging) if hedging else None,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
-from concept_lib.embedding.demo_model.evaluate import Figures
+from concept_lib.embedding.demo_model.evaluate import GUARANTEE, Figures
 from concept_lib.embedding.demo_model.recipe import Recipe
 
 CARD = """\
@@ -38,14 +39,16 @@ Words: the labels of these pictures, the synonyms and hypernyms in `relations.to
 distractors. Nothing else: no pretrained weights, no captions from elsewhere.
 
 ## How it was trained
-{steps:,} steps of {batch_size} pictures on a CPU, in two cycles of falling rates (after {first_steps:,} steps they
-start once more, at {second_rate:.0%} of their height); the first {small_share:.0%} of the first cycle at {small_size}
-px. Muon for the matrices, AdamW for the rest. A picture chooses its label among all labels and {distractors} other
+{steps:,} steps of {batch_size} pictures on a CPU, in cycles of falling rates ({cycle_steps} steps, at
+{peak_shares} of the first's height), each from the moving average of the one before; the first
+{small_share:.0%} of the first cycle at {small_size} px. Muon for the matrices, AdamW for the rest. A picture chooses
+its label among all labels and {distractors} other
 nouns by a softmax over {early_logit_scale:g}, later {logit_scale:g} times the cosine, with label smoothing. Synonyms
 and hypernyms share {related:.0%} of the target, and hypernyms have {mixed_weight:.0%} where two pictures were mixed:
 what is neither the one nor the other is at least of their common kind. A linear layer, thrown away afterwards, tells
 the products of the groceries apart. Captions choose their noun likewise. Classes are balanced
-(count^-{balance:g}), pictures cropped, turned, mirrored, recoloured and mixed (CutMix) until the last
+(count^-{balance:g}), pictures cropped, turned, mirrored, recoloured and mixed (CutMix; in the last cycle
+{mixup:.0%} of the batches by mixup, and crops and colours {vigour:g} times as strong) until the last
 {gentle_share:.0%} of a cycle;
 {renewed:.0%} of the renders are new in each epoch. Weights are a moving average.
 
@@ -70,8 +73,12 @@ over all nouns, with midpoint {midpoint} and scale {scale} (`weights/confidence.
 {refused:.0%} of the concepts made of held-out pictures of one kind (median of `c`: {known:.2f}); of those made of
 many kinds, or of drawn patterns (stripes, rings, noise and the like), it lets {accepted:.0%} pass (median
 {foreign:.2f}).
-**A real thing that the model never saw is mostly given the name of the nearest kind that it knows**: in a control
-training without eight kinds, all eight were (`benchmarks/DEMO_CONTROL.md`).
+**Labels** follow the evidence of all images of a concept: the mean of their softmaxes over all nouns, of {sharpness:g}
+times the cosine. Where no noun has {share:.0%} of it, the most specific of the more general nouns in
+`relations.toml` whose nouns together have as much is shown ("fruit" for pear, lemon and apple), or none (Deng and
+others, 2012). The share is the least at which {guarantee:.0%} of the concepts made of held-out pictures of one kind get
+a true word. **A real thing that the model never saw can still be given the name of the nearest kind that it knows**:
+`benchmarks/DEMO_CONTROL.md` says what became of eight kinds in a training without them.
 
 ### By kind
 Kinds without figures were learnt, but none of their pictures is held out.
@@ -107,7 +114,9 @@ def model_card(
     return CARD.format(
         **recipe.as_dict(),
         **facts,
-        first_steps=recipe.first_steps,
+        cycle_steps=", ".join(f"{end - start:,}" for start, end in pairwise([*recipe.starts, recipe.steps])),
+        guarantee=GUARANTEE,
+        peak_shares=", ".join(f"{peak:.0%}" for peak in recipe.peaks),
         related=recipe.synonym_weight + recipe.hypernym_weight,
         n_words=len(figures.rows),
         photo_top1=figures.photo_top1,
