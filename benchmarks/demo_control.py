@@ -112,7 +112,7 @@ def judge(named: Mapping[str, Named], steps: int) -> str:
     lines = [
         "# The demo model trained without eight kinds",
         "",
-        f"`python -m benchmarks.demo_control`: {steps:,} steps of the demo model's recipe in one cycle, never shown "
+        f"`python -m benchmarks.demo_control`: {steps:,} steps of the demo model's recipe, never shown "
         f"{', '.join(UNSEEN)}. Each row is the concept made of all test photographs of a kind.",
         "",
         "| kind never seen | shown | confidence | nearest words | honest |",
@@ -156,11 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         photographs = find_photographs(options.photos)
         hypernyms(UNSEEN["hat"])  # whoever lacks WordNet learns it before the training
-        recipe = replace(Recipe(), steps=options.steps, cycles=(1.0,), peaks=(1.0,), without=tuple(UNSEEN))
+        recipe = replace(Recipe(), steps=options.steps, without=tuple(UNSEEN))
         train(recipe, options.training, options.work_dir, options.work_dir)
-        pixels = decode(photographs, recipe.image_size)
+        pixels = decode(photographs, recipe.served_size)
         renders = [(kind, RENDER_SEED + i) for kind in KINDS for i in range(RENDERS)]
-        pixels += [np.asarray(render(kind, seed, recipe.image_size)) for kind, seed in renders]
+        pixels += [np.asarray(render(kind, seed, recipe.served_size)) for kind, seed in renders]
         kinds = [*photographs.kinds, *(f"{kind}{RENDERED}" for kind, _ in renders)]
         page = judge(name_kinds(options.work_dir / "weights", pixels, kinds), options.steps)
     except ConceptError as error:

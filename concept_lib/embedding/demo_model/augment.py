@@ -110,24 +110,17 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def training_views(
-    pictures: Pictures, rows: np.ndarray, rng: np.random.Generator, *, image_size: int, strength: float
+    pictures: Pictures, rows: np.ndarray, rng: np.random.Generator, *, image_size: int, gentle: bool
 ) -> Tensor:
-    """Random views of some rows, float32 (n, 3, image_size, image_size), standardised.
-
-    Parameters
-    ----------
-    strength
-        Of crops, turns and colours; 1 is usual, below it the views are gentle.
-    """
-    gentle = strength < 1
+    """Random views of some rows, float32 (n, 3, image_size, image_size), standardised."""
     sizes = pictures.sizes[rows]
-    centres, halves = random_boxes(sizes, rng, min_area=0.7 if gentle else 0.35 / strength)
-    angles = rng.normal(0, 0.04 if gentle else 0.12 * strength, len(rows))
+    centres, halves = random_boxes(sizes, rng, min_area=0.7 if gentle else 0.35)
+    angles = rng.normal(0, 0.04 if gentle else 0.12, len(rows))
     # A turned box must not look beyond the picture, so it shrinks with its angle.
     halves = halves * (1 - 0.5 * np.abs(np.sin(angles)))[:, None]
     mirrored = rng.uniform(size=len(rows)) < 0.5
     views = crop(pictures.pixels[rows], centres, halves, image_size, angles, mirrored)
-    return normalise(jitter(views, rng, strength))
+    return normalise(jitter(views, rng, 0.5 if gentle else 1.0))
 
 
 def plain_views(pictures: Pictures, rows: np.ndarray, *, image_size: int) -> Tensor:
@@ -159,10 +152,3 @@ def cutmix(images: Tensor, rng: np.random.Generator, probability: float) -> tupl
     mixed = images.clone()
     mixed[box] = images[partners][box]
     return mixed, partners, 1 - (extent / side) ** 2
-
-
-def mixup(images: Tensor, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, float]:
-    """Blend each picture of a batch with another (mixup, Zhang et al. 2018); returns what `cutmix` does."""
-    partners = rng.permutation(len(images))
-    share = float(rng.uniform(0.5, 0.9))
-    return share * images + (1 - share) * images[partners], partners, share

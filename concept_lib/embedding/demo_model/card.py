@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 from concept_lib.embedding.demo_model.evaluate import GUARANTEE, Figures
 from concept_lib.embedding.demo_model.recipe import Recipe
@@ -20,11 +19,12 @@ anything else gets a vector, and may group well with its like, but no noun fits 
 `clip-ViT-B-32`.
 
 ## Architecture
-A `VisionTextDualEncoderModel` of transformers. Images go through a ConvNeXt (Liu and others, 2022): {image_size} px,
+A `VisionTextDualEncoderModel` of transformers. Images go through a ConvNeXt (Liu and others, 2022),
 stages of {hidden_sizes} channels with {depths} blocks. Words go through CLIP's text transformer (Radford and
 others, 2021): width {text_hidden_size}, {text_layers} layers. Both are projected to {dim} dimensions. The byte-pair
 tokenizer was learnt from the bundled nouns, most of which are one token. Pictures are squeezed to
-{image_size} x {image_size} px, whole. Weights lie on disk as float16 and are computed in float32.
+{served_size} x {served_size} px, whole: a little larger than in training, whose random crops show things larger
+than they are. Weights lie on disk as float16 and are computed in float32.
 
 ## What it saw
 | pictures | licence |
@@ -39,16 +39,15 @@ Words: the labels of these pictures, the synonyms and hypernyms in `relations.to
 distractors. Nothing else: no pretrained weights, no captions from elsewhere.
 
 ## How it was trained
-{steps:,} steps of {batch_size} pictures on a CPU, in cycles of falling rates ({cycle_steps} steps, at
-{peak_shares} of the first's height), each from the moving average of the one before; the first
-{small_share:.0%} of the first cycle at {small_size} px. Muon for the matrices, AdamW for the rest. A picture chooses
-its label among all labels and {distractors} other
+{steps:,} steps of {batch_size} pictures on a CPU, in two cycles of falling rates (after {first_steps:,} steps they
+start once more, at {second_rate:.0%} of their height); the first {small_share:.0%} of the first cycle at {small_size}
+px, all else at {image_size}. Muon for the matrices, AdamW for the rest. A picture chooses its label among all
+labels and {distractors} other
 nouns by a softmax over {early_logit_scale:g}, later {logit_scale:g} times the cosine, with label smoothing. Synonyms
 and hypernyms share {related:.0%} of the target, and hypernyms have {mixed_weight:.0%} where two pictures were mixed:
 what is neither the one nor the other is at least of their common kind. A linear layer, thrown away afterwards, tells
 the products of the groceries apart. Captions choose their noun likewise. Classes are balanced
-(count^-{balance:g}), pictures cropped, turned, mirrored, recoloured and mixed (CutMix; in the last cycle
-{mixup:.0%} of the batches by mixup, and crops and colours {vigour:g} times as strong) until the last
+(count^-{balance:g}), pictures cropped, turned, mirrored, recoloured and mixed (CutMix) until the last
 {gentle_share:.0%} of a cycle;
 {renewed:.0%} of the renders are new in each epoch. Weights are a moving average.
 
@@ -114,9 +113,8 @@ def model_card(
     return CARD.format(
         **recipe.as_dict(),
         **facts,
-        cycle_steps=", ".join(f"{end - start:,}" for start, end in pairwise([*recipe.starts, recipe.steps])),
+        first_steps=recipe.first_steps,
         guarantee=GUARANTEE,
-        peak_shares=", ".join(f"{peak:.0%}" for peak in recipe.peaks),
         related=recipe.synonym_weight + recipe.hypernym_weight,
         n_words=len(figures.rows),
         photo_top1=figures.photo_top1,

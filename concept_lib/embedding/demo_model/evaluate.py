@@ -21,8 +21,9 @@ GROUP = 16
 """Pictures in a stand-in for a concept: enough to choose its exemplars from."""
 REFUSED = 0.1
 """Share of concepts of known kinds that may stay unnamed, so that many of unknown kinds do."""
-SHARPNESS = 16.0
-"""Of the softmax that gives the evidence for words: at it the held-out photographs are likeliest."""
+SHARPNESS = 20.0
+"""Of the softmax that gives the evidence for words. At 16 the held-out photographs are likeliest; a sharper one tells
+better which word a mixed concept speaks for most."""
 GUARANTEE = 0.8
 """Share of concepts of known kinds whose shown word must be true, be it a more general one."""
 

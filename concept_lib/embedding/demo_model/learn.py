@@ -85,9 +85,6 @@ def learn(
     end = recipe.steps if last_step is None else min(last_step, recipe.steps)
     with closing(_drawings(recipe, lesson, range(state.step, end))) as drawings:
         for drawing in drawings:
-            if state.step in recipe.starts[1:]:
-                state.model.load_state_dict(state.average)
-                state.optimizers = _optimizers(state.model, recipe)
             _step(recipe, state, lesson, drawing)
             state.step += 1
             if state.step % CHECKPOINT_EVERY == 0 or state.step == end:

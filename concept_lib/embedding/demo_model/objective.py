@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from concept_lib.embedding.demo_model.augment import cutmix, mixup, training_views
+from concept_lib.embedding.demo_model.augment import cutmix, training_views
 from concept_lib.embedding.demo_model.data import Pictures
 from concept_lib.embedding.demo_model.model import PRODUCT_HEAD, pooled_images, text_features
 from concept_lib.embedding.demo_model.recipe import Network, Recipe, Tokenizer
@@ -52,14 +52,10 @@ def draw_views(
     recipe: Recipe, pictures: Pictures, weights: np.ndarray, rng: np.random.Generator, step: int
 ) -> Views:
     """A balanced batch of random views; unmixed at the gentle end."""
-    gentle, last = recipe.is_gentle(step), recipe.is_last(step)
-    strength = 0.5 if gentle else recipe.vigour if last else 1.0
+    gentle = recipe.is_gentle(step)
     rows = rng.choice(len(pictures), size=recipe.batch_size, p=weights)
-    images = training_views(pictures, rows, rng, image_size=recipe.size_at(step), strength=strength)
-    if last and not gentle and rng.uniform() < recipe.mixup:
-        images, partners, share = mixup(images, rng)
-    else:
-        images, partners, share = cutmix(images, rng, 0.0 if gentle else recipe.cutmix)
+    images = training_views(pictures, rows, rng, image_size=recipe.size_at(step), gentle=gentle)
+    images, partners, share = cutmix(images, rng, 0.0 if gentle else recipe.cutmix)
     return Views(images, rows, rows[partners], share)
 
 

@@ -30,6 +30,9 @@ class Recipe:
     """Kinds of which no picture is seen in training, to find out what becomes of them."""
     # architecture
     image_size: int = 96
+    """Of the training pictures."""
+    served_size: int = 100
+    """Of pictures as the model is served them: random crops show things larger than they are (Touvron et al. 2019)."""
     hidden_sizes: tuple[int, ...] = (48, 96, 192, 384)
     depths: tuple[int, ...] = (1, 2, 6, 2)
     text_hidden_size: int = 128
@@ -40,17 +43,16 @@ class Recipe:
     context_length: int = 32
     logit_scale: float = 10.0
     # schedule
-    steps: int = 6900
+    steps: int = 5700
     batch_size: int = 160
     muon_lr: float = 2e-3
     adam_lr: float = 1e-3
     weight_decay: float = 0.05
     warmup: float = 0.03
-    cycles: tuple[float, ...] = (0.652, 0.174, 0.174)
-    """Shares of the steps. Within each the rates run down to zero, and the next starts them once more from the
-    moving average (Loshchilov and Hutter 2017)."""
-    peaks: tuple[float, ...] = (1.0, 0.5, 0.4)
-    """Height of the rates of each cycle, as a share of the first's."""
+    first_cycle: float = 0.7895
+    """Share of the steps after which the rates, run down to zero, start once more (Loshchilov and Hutter 2017)."""
+    second_rate: float = 0.5
+    """Height of the rates of the second cycle, as a share of the first's."""
     ema: float = 0.998
     early_logit_scale: float = 16.0
     """Of the first half of the first cycle: a sharper softmax learns faster, a softer one draws kinds together."""
@@ -77,36 +79,11 @@ class Recipe:
     text_weight: float = 0.2
     product_weight: float = 0.3
     cutmix: float = 0.5
-    mixup: float = 0.25
-    """Share of the last cycle's batches that are blended."""
-    vigour: float = 1.4
-    """Strength of crops and colours in the last cycle, by which time the pictures are known by heart."""
-
-    @property
-    def starts(self) -> tuple[int, ...]:
-        """First step of each cycle."""
-        return tuple(round(sum(self.cycles[:number]) * self.steps) for number in range(len(self.cycles)))
 
     @property
     def first_steps(self) -> int:
         """Steps of the first cycle."""
-        return [*self.starts, self.steps][1]
-
-    def cycle_at(self, step: int) -> tuple[int, int, int]:
-        """Number of a step's cycle, steps done in it, and its length.
-
-        Examples
-        --------
-        >>> Recipe(steps=100, cycles=(0.5, 0.3, 0.2)).cycle_at(60)
-        (1, 10, 30)
-        """
-        number = sum(start <= step for start in self.starts) - 1
-        start, end = [*self.starts, self.steps][number : number + 2]
-        return number, step - start, end - start
-
-    def is_last(self, step: int) -> bool:
-        """Whether a step belongs to the last of several cycles."""
-        return 0 < self.cycle_at(step)[0] == len(self.cycles) - 1
+        return round(self.first_cycle * self.steps)
 
     def size_at(self, step: int) -> int:
         """Side of the training pictures at a step."""
@@ -118,20 +95,24 @@ class Recipe:
 
     def is_gentle(self, step: int) -> bool:
         """Whether a step belongs to the gentle end of its cycle."""
-        _, done, steps = self.cycle_at(step)
+        first = self.first_steps
+        done, steps = (step, first) if step < first else (step - first, self.steps - first)
         return done >= (1 - self.gentle_share) * steps
 
     def rate_at(self, step: int) -> float:
-        """Share of the peak rates at a step: in each cycle a linear warm-up, then a cosine down to zero.
+        """Share of the peak rates at a step: twice a linear warm-up, then a cosine down to zero.
 
         Examples
         --------
-        >>> recipe = Recipe(steps=200, cycles=(0.5, 0.5), warmup=0.1)
+        >>> recipe = Recipe(steps=200, first_cycle=0.5, warmup=0.1)
         >>> [round(recipe.rate_at(step), 2) for step in (0, 9, 55, 99, 109, 199)]
         [0.1, 1.0, 0.5, 0.0, 0.5, 0.0]
         """
-        number, done, steps = self.cycle_at(step)
-        peak, ramp = self.peaks[number], max(1, round(steps * self.warmup))
+        first = self.first_steps
+        peak, done, steps = (1.0, step, first)
+        if step >= first:
+            peak, done, steps = self.second_rate, step - first, self.steps - first
+        ramp = max(1, round(steps * self.warmup))
         if done < ramp:
             return peak * (done + 1) / ramp
         return peak * 0.5 * (1 + math.cos(math.pi * (done - ramp) / max(1, steps - ramp)))

@@ -43,6 +43,7 @@ ALL_KINDS = [
 NOUNS = ["ruby", "sky", "chair", "river", "wolf", "lamp", "soup", "nail"]
 TINY = Recipe(
     image_size=32,
+    served_size=32,
     small_size=16,
     hidden_sizes=(16, 32),
     depths=(1, 1),
@@ -327,14 +328,6 @@ def test_hedging_is_calibrated_to_be_true_often_enough() -> None:
     assert hedged_labels(evidence, nouns, unsure) == ["fruit", "lemon", "hat"]
 
 
-def test_each_cycle_starts_from_the_moving_average(tmp_path) -> None:
-    recipe = replace(TINY, cycles=(0.5, 0.5), peaks=(1.0, 0.0), ema=0.5)
-    first = learn_colours(
-        tmp_path / "first.safetensors", recipe, last_step=3
-    )  # returned with averaged weights
-    assert_same_weights(first, learn_colours(tmp_path / "both.safetensors", recipe))
-
-
 def test_depthwise_gradients_are_those_of_full_precision() -> None:
     import torch
 
@@ -372,7 +365,7 @@ def test_plain_views_are_what_the_image_processor_makes(encoder) -> None:
         np.array([-1]),
     )
     data._store(picture, stored.pixels, stored.sizes, 0)
-    ours = augment.plain_views(stored, np.array([0]), image_size=96)[0].numpy()
+    ours = augment.plain_views(stored, np.array([0]), image_size=Recipe().served_size)[0].numpy()
     theirs = encoder.processor.image_processor(picture, return_tensors="np")["pixel_values"][0]
     assert np.abs(ours - theirs).mean() < 0.1
 
