@@ -88,6 +88,7 @@ def name_kinds(
         n_shown=n_shown,
         midpoint=encoder.confidence.midpoint,
         scale=encoder.confidence.scale,
+        hedging=encoder.confidence.hedging,
     )
     words = [[nouns[i] for i in row] for row in naming.words["cosine"]]
     rows = zip(naming.labels, naming.confidence.tolist(), words, strict=True)
@@ -157,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hypernyms(UNSEEN["hat"])  # whoever lacks WordNet learns it before the training
         recipe = replace(Recipe(), steps=options.steps, without=tuple(UNSEEN))
         train(recipe, options.training, options.work_dir, options.work_dir)
-        pixels = decode(photographs, recipe.image_size)
+        pixels = decode(photographs, recipe.served_size)
         renders = [(kind, RENDER_SEED + i) for kind in KINDS for i in range(RENDERS)]
-        pixels += [np.asarray(render(kind, seed, recipe.image_size)) for kind, seed in renders]
+        pixels += [np.asarray(render(kind, seed, recipe.served_size)) for kind, seed in renders]
         kinds = [*photographs.kinds, *(f"{kind}{RENDERED}" for kind, _ in renders)]
         page = judge(name_kinds(options.work_dir / "weights", pixels, kinds), options.steps)
     except ConceptError as error:

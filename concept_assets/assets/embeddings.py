@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,7 @@ def vocabulary_embeddings(
             return Contents(arrays={"vectors": np.zeros((0, 0), np.float32)})
         model = encoder.load(session.settings.embedding)
         vectors = model.encode_texts(words, progress=reporter(context, "words embedded"))
-        calibration = {"midpoint": model.confidence.midpoint, "scale": model.confidence.scale}
-        info = {"fingerprint": model.text_fingerprint, "dim": model.dim, **calibration}
+        info = {"fingerprint": model.text_fingerprint, "dim": model.dim, **asdict(model.confidence)}
         return Contents(arrays={"vectors": vectors}, info=info)
 
     return session.run(context, compute, _metadata)

@@ -18,7 +18,7 @@ from concept_lib.curation import names_in_force
 from concept_lib.database.naming import label_tables, lasting_names, unchanged_concepts, user_names
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
-from concept_lib.modeling.naming import Naming, name_concepts
+from concept_lib.modeling.naming import Hedging, Naming, name_concepts
 from concept_lib.settings import Labels
 from concept_lib.storage import Contents, StoredAsset
 
@@ -95,6 +95,7 @@ def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], 
             f"image vectors of {embeddings.info['model']} have {embeddings.info['dim']} dimensions and word vectors "
             f"{word_embeddings.info['dim']}; choose the --model that made the image vectors, or --vocabulary none"
         )
+    hedging = word_embeddings.info["hedging"]
     return name_concepts(
         np.asarray(upstream["clusters"].array("vectors")),
         np.asarray(embeddings.array("vectors")),
@@ -107,6 +108,7 @@ def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], 
         min_confidence=section.min_confidence,
         midpoint=word_embeddings.info["midpoint"],
         scale=word_embeddings.info["scale"],
+        hedging=Hedging(**hedging) if hedging else None,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from concept_lib.embedding.hub import snapshot
 from concept_lib.errors import ConceptError
+from concept_lib.modeling.naming import Hedging
 from concept_lib.storage import canonical_json, file_digest
 
 DEMO = "demo"
@@ -65,10 +66,13 @@ class Calibration:
         Cosine at which the confidence is one half.
     scale
         Cosine over which its log-odds change by one.
+    hedging
+        When concepts get a more general noun, for models whose makers say so.
     """
 
     midpoint: float
     scale: float
+    hedging: Hedging | None = None
 
 
 CLIP_CALIBRATION = Calibration(0.24, 0.02)
@@ -164,10 +168,14 @@ def load_calibration(files: ModelFiles) -> Calibration:
     if not path.is_file():
         return CLIP_CALIBRATION
     try:
-        given = json.loads(path.read_bytes())
-        calibration = Calibration(float(given["midpoint"]), float(given["scale"]))
+        given = dict(json.loads(path.read_bytes()))
+        hedging = Hedging(**given["hedging"]) if given.get("hedging") else None
+        calibration = Calibration(float(given["midpoint"]), float(given["scale"]), hedging)
     except (ValueError, KeyError, TypeError) as error:
-        raise ConceptError(f'{path}: takes {{"midpoint": number, "scale": number}}') from error
+        raise ConceptError(
+            f'{path}: takes {{"midpoint": number, "scale": number}}, and "hedging": '
+            '{"sharpness": number, "share": number, "covers": {noun: [words]}} or none'
+        ) from error
     if not calibration.scale > 0:
         raise ConceptError(f"{path}: scale takes a number above 0")
     return calibration

@@ -119,6 +119,54 @@ def ctfidf_words(
     return _best_ctfidf(counts, min(top, words_per_image))
 
 
+def word_evidence(
+    image_vectors: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.integer],
+    word_vectors: npt.NDArray[np.float32],
+    n_clusters: int,
+    sharpness: float,
+) -> npt.NDArray[np.float32]:
+    """How much of what the images of each cluster say is for each word: the mean of their softmaxes over all words.
+
+    A cluster of several things speaks for several words here, where its mean vector may lie nearest to another.
+
+    Parameters
+    ----------
+    image_vectors
+        Unit rows, shape (n, d).
+    labels
+        Cluster of each image, shape (n,): 0..n_clusters-1; -1 for noise.
+    word_vectors
+        Unit rows, shape (w, d).
+    n_clusters
+        Number of clusters.
+    sharpness
+        By what cosines are multiplied in the softmax.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_clusters, w)
+        The row of a cluster with members sums to 1.
+
+    Examples
+    --------
+    >>> images = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
+    >>> word_evidence(images, np.array([0, 0, -1]), np.eye(2, dtype=np.float32), 1, sharpness=50).round(3).tolist()
+    [[0.5, 0.5]]
+    """
+    evidence = np.zeros((n_clusters, len(word_vectors)), dtype=np.float32)
+    inside = np.flatnonzero(labels >= 0)
+    step = block_rows(len(word_vectors))
+    for start in range(0, len(inside), step):
+        rows = inside[start : start + step]
+        logits = sharpness * (image_vectors[rows] @ word_vectors.T)
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        np.add.at(evidence, labels[rows], chances / chances.sum(axis=1, keepdims=True))
+    members = np.bincount(labels[inside], minlength=n_clusters)
+    evidence /= np.maximum(members, 1)[:, None].astype(np.float32)
+    return evidence
+
+
 def _best_ctfidf(counts: npt.NDArray[np.float32], top: int) -> Words:
     """Best words of each cluster from how often each word occurs in it, shape (k, w)."""
     lengths = counts.sum(axis=1, dtype=np.float64)

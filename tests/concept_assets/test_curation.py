@@ -198,7 +198,7 @@ def test_a_refresh_that_fails_takes_the_action_back(own_home: Home, run, decide,
         raise ConceptError("the disk is full; make room")
 
     with monkeypatch.context() as patch:
-        patch.setattr("concept_assets.assets.concepts.names_in_force", fail)
+        patch.setattr("concept_assets.assets.labels.names_in_force", fail)
         with pytest.raises(ConceptError, match="the disk is full; make room"):
             decide(own_home, rename_concept(beach, "sea"))
     assert run(own_home)[0]["mode"] == "unchanged"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from concept_lib.embedding.demo_model.evaluate import Figures
+from concept_lib.embedding.demo_model.evaluate import GUARANTEE, Figures
 from concept_lib.embedding.demo_model.recipe import Recipe
 
 CARD = """\
@@ -19,11 +19,12 @@ anything else gets a vector, and may group well with its like, but no noun fits 
 `clip-ViT-B-32`.
 
 ## Architecture
-A `VisionTextDualEncoderModel` of transformers. Images go through a ConvNeXt (Liu and others, 2022): {image_size} px,
+A `VisionTextDualEncoderModel` of transformers. Images go through a ConvNeXt (Liu and others, 2022),
 stages of {hidden_sizes} channels with {depths} blocks. Words go through CLIP's text transformer (Radford and
 others, 2021): width {text_hidden_size}, {text_layers} layers. Both are projected to {dim} dimensions. The byte-pair
 tokenizer was learnt from the bundled nouns, most of which are one token. Pictures are squeezed to
-{image_size} x {image_size} px, whole. Weights lie on disk as float16 and are computed in float32.
+{served_size} x {served_size} px, whole: a little larger than in training, whose random crops show things larger
+than they are. Weights lie on disk as float16 and are computed in float32.
 
 ## What it saw
 | pictures | licence |
@@ -40,7 +41,8 @@ distractors. Nothing else: no pretrained weights, no captions from elsewhere.
 ## How it was trained
 {steps:,} steps of {batch_size} pictures on a CPU, in two cycles of falling rates (after {first_steps:,} steps they
 start once more, at {second_rate:.0%} of their height); the first {small_share:.0%} of the first cycle at {small_size}
-px. Muon for the matrices, AdamW for the rest. A picture chooses its label among all labels and {distractors} other
+px, all else at {image_size}. Muon for the matrices, AdamW for the rest. A picture chooses its label among all
+labels and {distractors} other
 nouns by a softmax over {early_logit_scale:g}, later {logit_scale:g} times the cosine, with label smoothing. Synonyms
 and hypernyms share {related:.0%} of the target, and hypernyms have {mixed_weight:.0%} where two pictures were mixed:
 what is neither the one nor the other is at least of their common kind. A linear layer, thrown away afterwards, tells
@@ -70,8 +72,12 @@ over all nouns, with midpoint {midpoint} and scale {scale} (`weights/confidence.
 {refused:.0%} of the concepts made of held-out pictures of one kind (median of `c`: {known:.2f}); of those made of
 many kinds, or of drawn patterns (stripes, rings, noise and the like), it lets {accepted:.0%} pass (median
 {foreign:.2f}).
-**A real thing that the model never saw is mostly given the name of the nearest kind that it knows**: in a control
-training without eight kinds, all eight were (`benchmarks/DEMO_CONTROL.md`).
+**Labels** follow the evidence of all images of a concept: the mean of their softmaxes over all nouns, of {sharpness:g}
+times the cosine. Where no noun has {share:.0%} of it, the most specific of the more general nouns in
+`relations.toml` whose nouns together have as much is shown ("fruit" for pear, lemon and apple), or none (Deng and
+others, 2012). The share is the least at which {guarantee:.0%} of the concepts made of held-out pictures of one kind get
+a true word. **A real thing that the model never saw can still be given the name of the nearest kind that it knows**:
+`benchmarks/DEMO_CONTROL.md` says what became of eight kinds in a training without them.
 
 ### By kind
 Kinds without figures were learnt, but none of their pictures is held out.
@@ -108,6 +114,7 @@ def model_card(
         **recipe.as_dict(),
         **facts,
         first_steps=recipe.first_steps,
+        guarantee=GUARANTEE,
         related=recipe.synonym_weight + recipe.hypernym_weight,
         n_words=len(figures.rows),
         photo_top1=figures.photo_top1,

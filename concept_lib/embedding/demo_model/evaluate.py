@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,18 @@ from concept_lib.embedding.demo_model.model import image_features, text_features
 from concept_lib.embedding.demo_model.recipe import Network, Tokenizer
 from concept_lib.embedding.demo_model.text import tokenize
 from concept_lib.modeling.exemplars import choose_exemplars, concept_vectors
+from concept_lib.modeling.labels import word_evidence
+from concept_lib.modeling.naming import Hedging, hedged_labels
 
 GROUP = 16
 """Pictures in a stand-in for a concept: enough to choose its exemplars from."""
 REFUSED = 0.1
 """Share of concepts of known kinds that may stay unnamed, so that many of unknown kinds do."""
+SHARPNESS = 20.0
+"""Of the softmax that gives the evidence for words. At 16 the held-out photographs are likeliest; a sharper one tells
+better which word a mixed concept speaks for most."""
+GUARANTEE = 0.8
+"""Share of concepts of known kinds whose shown word must be true, be it a more general one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,15 @@ def concept_cosines(
     np.ndarray
         float32 (4 * number of labels,).
     """
+    rows, codes = _stand_ins(labels, seed, mixed=mixed)
+    vectors = image_vectors[rows]
+    exemplars = choose_exemplars(vectors, codes, np.ones(len(codes)))
+    best: np.ndarray = (concept_vectors(vectors, exemplars) @ noun_vectors.T).max(axis=1)
+    return best
+
+
+def _stand_ins(labels: np.ndarray, seed: int, *, mixed: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of all pictures in stand-ins for concepts, and the stand-in of each."""
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(labels == code) for code in np.unique(labels)]
     groups = []
@@ -140,11 +156,39 @@ def concept_cosines(
         if mixed:
             own = np.array([rng.choice(members[i]) for i in rng.permutation(len(members))[:GROUP]])
         groups.append(rng.permutation(own)[:GROUP])
-    vectors = image_vectors[np.concatenate(groups)]
-    codes = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    exemplars = choose_exemplars(vectors, codes, np.ones(len(codes)))
-    best: np.ndarray = (concept_vectors(vectors, exemplars) @ noun_vectors.T).max(axis=1)
-    return best
+    return np.concatenate(groups), np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+
+def calibrate_hedging(
+    image_vectors: np.ndarray,
+    kinds: Sequence[str],
+    nouns: Sequence[str],
+    noun_vectors: np.ndarray,
+    covers: Mapping[str, Sequence[str]],
+    seed: int,
+) -> Hedging:
+    """Find the least share of the evidence that makes shown words true often enough (Deng et al. 2012).
+
+    Parameters
+    ----------
+    image_vectors, kinds
+        Of pictures that were held out; kinds with fewer than three of them do not count.
+    covers
+        Narrower nouns of each general one.
+    """
+    names, codes = np.unique(np.array(kinds), return_inverse=True)
+    counted = np.flatnonzero(np.bincount(codes)[codes] >= 3)
+    rows, groups = _stand_ins(codes[counted], seed)
+    rows = counted[rows]
+    truth = [names[codes[rows[groups == group][0]]] for group in range(groups.max() + 1)]
+    evidence = word_evidence(image_vectors[rows], groups, noun_vectors, len(truth), SHARPNESS)
+    for share in np.arange(0.05, 0.8, 0.05).round(2).tolist():
+        hedging = Hedging(SHARPNESS, share, covers)
+        shown = hedged_labels(evidence, nouns, hedging)
+        true = [word == kind or kind in covers.get(word, ()) for word, kind in zip(shown, truth, strict=True)]
+        if np.mean(true) >= GUARANTEE:
+            break
+    return hedging
 
 
 def calibrate(known: np.ndarray) -> dict[str, float]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from concept_lib.embedding.demo_model.augment import MEAN, STD
 from concept_lib.embedding.demo_model.model import PRODUCT_HEAD
 from concept_lib.embedding.demo_model.recipe import Network, Tokenizer
+from concept_lib.embedding.model_files import Calibration
 from concept_lib.storage import write_file
 
 
-def export_model(model: Network, tokenizer: Tokenizer, confidence: Mapping[str, float], folder: Path) -> None:
+def export_model(model: Network, tokenizer: Tokenizer, confidence: Calibration, folder: Path) -> None:
     """Write weights, config, processor, tokenizer and ``confidence.json``.
 
     Weights are float16 on disk, and the config asks for float32 arithmetic, for float16 is slow on a CPU.
@@ -39,7 +41,7 @@ def export_model(model: Network, tokenizer: Tokenizer, confidence: Mapping[str, 
         if not name.startswith(PRODUCT_HEAD)
     }
     write_file(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
-    _write_json(folder / "confidence.json", dict(confidence))
+    _write_json(folder / "confidence.json", asdict(confidence))
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:

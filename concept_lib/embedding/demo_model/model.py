@@ -29,7 +29,7 @@ def build_model(recipe: Recipe, *, n_tokens: int, end_id: int, start_id: int, n_
     from transformers import VisionTextDualEncoderModel as DualEncoder
 
     vision = ConvNextConfig(
-        image_size=recipe.image_size,
+        image_size=recipe.served_size,
         hidden_sizes=list(recipe.hidden_sizes),
         depths=list(recipe.depths),
         num_stages=len(recipe.depths),

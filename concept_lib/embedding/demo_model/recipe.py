@@ -30,6 +30,9 @@ class Recipe:
     """Kinds of which no picture is seen in training, to find out what becomes of them."""
     # architecture
     image_size: int = 96
+    """Of the training pictures."""
+    served_size: int = 100
+    """Of pictures as the model is served them: random crops show things larger than they are (Touvron et al. 2019)."""
     hidden_sizes: tuple[int, ...] = (48, 96, 192, 384)
     depths: tuple[int, ...] = (1, 2, 6, 2)
     text_hidden_size: int = 128

@@ -54,6 +54,23 @@ def load_relations(kinds: Sequence[str]) -> Relations:
     )
 
 
+def load_covers(nouns: Sequence[str]) -> dict[str, list[str]]:
+    """Narrower nouns of each general one among the given nouns, those of a narrower general noun among them.
+
+    Examples
+    --------
+    >>> load_covers(["food", "fruit", "kiwi", "pizza"])
+    {'fruit': ['kiwi'], 'food': ['fruit', 'kiwi', 'pizza']}
+    """
+    table = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["hypernyms"]
+
+    def below(noun: str) -> set[str]:
+        members = table.get(noun, [])
+        return set(members).union(*(below(member) for member in members))
+
+    return {noun: sorted(below(noun) & set(nouns)) for noun in table if noun in set(nouns)}
+
+
 def targets(
     kinds: Sequence[str], words: Sequence[str], relations: Relations, *, synonyms: float, hypernyms: float
 ) -> np.ndarray:

@@ -21,8 +21,9 @@ from concept_lib.embedding.demo_model.export import export_model
 from concept_lib.embedding.demo_model.foreign import foreign_pictures
 from concept_lib.embedding.demo_model.learn import learn
 from concept_lib.embedding.demo_model.recipe import Network, Recipe, Tokenizer
-from concept_lib.embedding.demo_model.relations import load_relations
+from concept_lib.embedding.demo_model.relations import load_covers, load_relations
 from concept_lib.embedding.demo_model.text import train_tokenizer
+from concept_lib.embedding.model_files import Calibration
 from concept_lib.progress import Progress
 from concept_lib.storage import write_file
 from concept_lib.vocabulary import load_vocabulary
@@ -91,8 +92,12 @@ def _finish(
         ]
     )
     confidence = evaluate.calibrate(known)
-    export_model(model, tokenizer, confidence, out / "weights")
+    kinds = [validation.words[code] for code in labels]
+    hedging = evaluate.calibrate_hedging(image_vectors, kinds, words, noun_vectors, load_covers(words), seed)
+    export_model(model, tokenizer, Calibration(**confidence, hedging=hedging), out / "weights")
     facts = confidence | {
+        "sharpness": hedging.sharpness,
+        "share": hedging.share,
         "megabytes": sum(file.stat().st_size for file in (out / "weights").iterdir()) / 1e6,
         "n_nouns": len(words),
         "known": float(np.median(known)),

@@ -25,10 +25,12 @@ from concept_lib.embedding.demo_model import augment, data, evaluate, text
 from concept_lib.embedding.demo_model.learn import CHECKPOINT_EVERY, learn
 from concept_lib.embedding.demo_model.model import build_model
 from concept_lib.embedding.demo_model.recipe import Recipe
-from concept_lib.embedding.demo_model.relations import SOURCE, load_relations, targets
+from concept_lib.embedding.demo_model.relations import SOURCE, load_covers, load_relations, targets
 from concept_lib.embedding.encoder import load_encoder
 from concept_lib.errors import ConceptError
 from concept_lib.images.sample import KINDS, render
+from concept_lib.modeling.labels import word_evidence
+from concept_lib.modeling.naming import hedged_labels
 from concept_lib.vocabulary import load_vocabulary
 
 FOLDER = Path(demo_model.__file__).parent
@@ -41,6 +43,7 @@ ALL_KINDS = [
 NOUNS = ["ruby", "sky", "chair", "river", "wolf", "lamp", "soup", "nail"]
 TINY = Recipe(
     image_size=32,
+    served_size=32,
     small_size=16,
     hidden_sizes=(16, 32),
     depths=(1, 1),
@@ -296,10 +299,33 @@ def test_relations_speak_of_kinds_only_and_never_of_two_at_once() -> None:
     photos = {word for words in load_relations(ALL_KINDS).hypernyms.values() for word in words}
     table = tomllib.loads(SOURCE.read_text())
     assert set(table["synonyms"]) <= set(ALL_KINDS)
-    assert {kind for kinds in table["hypernyms"].values() for kind in kinds} <= set(ALL_KINDS)
+    general = set(table["hypernyms"])
+    assert {kind for kinds in table["hypernyms"].values() for kind in kinds} <= set(ALL_KINDS) | general
     synonyms = [word for words in load_relations(ALL_KINDS).synonyms.values() for word in words]
     assert len(synonyms) == len(set(synonyms))
     assert not set(synonyms) & (photos | set(ALL_KINDS))
+
+
+def test_general_nouns_cover_what_narrower_ones_do() -> None:
+    covers = load_covers(load_vocabulary("nouns").words)
+    assert {"kiwi", "leek", "milk", "yoghurt", "fruit"} <= set(covers["food"])
+    assert set(covers["citrus"]) < set(covers["fruit"]) < set(covers["food"])
+    assert "dairy product" not in covers
+    assert "hat" not in covers["food"]
+
+
+def test_hedging_is_calibrated_to_be_true_often_enough() -> None:
+    nouns, kinds = ["pear", "lemon", "apple", "hat", "fruit"], np.repeat(["pear", "lemon", "hat"], 12)
+    vectors = np.eye(5, dtype=np.float32)
+    words = np.array([nouns.index(kind) for kind in kinds])
+    covers = {"fruit": ["pear", "lemon", "apple"]}
+    sure = evaluate.calibrate_hedging(vectors[words], kinds, nouns, vectors, covers, seed=1)
+    words[:12] = [0] * 5 + [1] * 7  # pears look like lemons
+    unsure = evaluate.calibrate_hedging(vectors[words], kinds, nouns, vectors, covers, seed=1)
+    assert sure.share < 7 / 12 < unsure.share
+    evidence = word_evidence(vectors[words], np.arange(36) // 12, vectors, 3, unsure.sharpness)
+    assert hedged_labels(evidence, nouns, sure) == ["lemon", "lemon", "hat"]
+    assert hedged_labels(evidence, nouns, unsure) == ["fruit", "lemon", "hat"]
 
 
 def test_depthwise_gradients_are_those_of_full_precision() -> None:
@@ -339,7 +365,7 @@ def test_plain_views_are_what_the_image_processor_makes(encoder) -> None:
         np.array([-1]),
     )
     data._store(picture, stored.pixels, stored.sizes, 0)
-    ours = augment.plain_views(stored, np.array([0]), image_size=96)[0].numpy()
+    ours = augment.plain_views(stored, np.array([0]), image_size=Recipe().served_size)[0].numpy()
     theirs = encoder.processor.image_processor(picture, return_tensors="np")["pixel_values"][0]
     assert np.abs(ours - theirs).mean() < 0.1
 

@@ -16,6 +16,7 @@ from concept_lib.embedding import model_files
 from concept_lib.embedding.encoder import Encoder, load_encoder, model_fingerprint, text_fingerprint
 from concept_lib.embedding.model_files import Calibration
 from concept_lib.errors import ConceptError
+from concept_lib.modeling.naming import Hedging
 
 WORDS = ["cat", "a", "zebra dog", "lighthouse", "cat", "sunflower field by the sea", ""]
 
@@ -243,12 +244,16 @@ def test_confidence_is_the_models_own_or_clips(tiny_clip: Path, tmp_path: Path) 
     assert model_files.load_calibration(found) == model_files.CLIP_CALIBRATION
     (folder / "confidence.json").write_text('{"midpoint": 0.5, "scale": 0.1}')
     assert load_encoder(str(folder), device="cpu").confidence == Calibration(0.5, 0.1)
+    hedging = {"sharpness": 20, "share": 0.4, "covers": {"fruit": ["pear"]}}
+    (folder / "confidence.json").write_text(json.dumps({"midpoint": 0.5, "scale": 0.1, "hedging": hedging}))
+    assert model_files.load_calibration(found) == Calibration(0.5, 0.1, Hedging(20, 0.4, {"fruit": ["pear"]}))
     for wrong in (
         "[]",
         "{",
         '{"midpoint": 0.5}',
         '{"midpoint": 0.5, "scale": 0}',
         '{"midpoint": [], "scale": 1}',
+        '{"midpoint": 0.5, "scale": 1, "hedging": {"share": 0.4}}',
     ):
         (folder / "confidence.json").write_text(wrong)
         with pytest.raises(ConceptError, match=r"confidence\.json: "):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_lib.modeling.labels import ctfidf_words, label_confidence, nearest_words
+from concept_lib.modeling.labels import ctfidf_words, label_confidence, nearest_words, word_evidence
 
 
 def unit_rows(n: int, d: int, seed: int) -> np.ndarray:
@@ -49,6 +49,15 @@ def test_ctfidf_prefers_words_of_one_cluster_and_ignores_noise() -> None:
     images /= np.linalg.norm(images, axis=1, keepdims=True)
     indices, _ = ctfidf_words(images, np.array([0, 1, -1]), words, 2, top=2, words_per_image=2)
     assert indices.tolist() == [[1, 0], [2, 0]]
+
+
+def test_evidence_is_the_mean_of_the_softmaxes_of_the_images() -> None:
+    images, words = unit_rows(20, 6, 1), unit_rows(9, 6, 2)
+    labels = np.array([0, 1, 2, -1] * 5)
+    logits = 12.0 * images.astype(np.float64) @ words.T
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = [chances[labels == cluster].mean(axis=0) for cluster in range(3)]
+    np.testing.assert_allclose(word_evidence(images, labels, words, 3, sharpness=12.0), expected, rtol=1e-4)
 
 
 def test_equal_words_keep_their_order() -> None:

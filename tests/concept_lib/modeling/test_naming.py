@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_lib.modeling.naming import SHOWN_SHARE, UNNAMED, name_concepts, shown_label
+from concept_lib.modeling.naming import (
+    SHOWN_SHARE,
+    UNNAMED,
+    Hedging,
+    hedged_labels,
+    name_concepts,
+    shown_label,
+)
 
 WORDS = ("cat", "dog", "boat", "tree")
 
@@ -38,6 +45,33 @@ def test_the_threshold_and_the_method_are_the_users() -> None:
     by_class = named(method="ctfidf", min_confidence=0.0)
     # four words are in the document of every image, so that none is any class's own
     assert by_class.labels == ["cat, dog, boat"] * 2
+
+
+def hedged(images_of_concepts: list[list[int]], **options) -> list[str]:
+    """Labels of concepts whose images each lie on one of four words and a general one."""
+    word_vectors = np.eye(5, dtype=np.float32)
+    images = np.concatenate([word_vectors[rows] for rows in images_of_concepts])
+    labels = np.repeat(np.arange(len(images_of_concepts)), [len(rows) for rows in images_of_concepts])
+    concepts = np.stack([word_vectors[rows].mean(axis=0) for rows in images_of_concepts])
+    concepts /= np.linalg.norm(concepts, axis=1, keepdims=True)
+    hedging = Hedging(
+        sharpness=50, share=0.6, covers={"animal": ["cat", "dog", "rat"], "pet": ["cat", "dog"]}
+    )
+    words = ["cat", "dog", "rat", "animal", "pet"]
+    settings = {"midpoint": 0.2, "scale": 0.05, "hedging": hedging, **options}
+    return name_concepts(concepts, images, labels.astype(np.int32), words, word_vectors, **settings).labels
+
+
+def test_scattered_evidence_gives_the_most_specific_general_noun_that_holds_it() -> None:
+    assert hedged([[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 2, 2], [4, 4, 4, 0]]) == ["cat", "pet", "animal", "pet"]
+    assert hedged([[0, 0, 1, 1]], midpoint=0.9) == [UNNAMED]
+    assert hedged([[0, 0, 1, 1]], method="ctfidf", n_shown=1) == ["cat"]
+
+
+def test_evidence_that_nothing_holds_leaves_a_concept_unnamed() -> None:
+    hedging = Hedging(sharpness=50, share=0.6, covers={"pet": ["cat", "parrot"]})
+    evidence = np.array([[0.45, 0.45, 0.1], [0.5, 0.1, 0.4]])
+    assert hedged_labels(evidence, ["cat", "boat", "pet"], hedging) == [UNNAMED, "pet"]
 
 
 def test_no_concepts_have_no_names() -> None:
