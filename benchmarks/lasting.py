@@ -96,12 +96,13 @@ def measure(folder: Path, work: Path, model: str = "demo") -> dict[str, float | 
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".jpg", ".png"})
     order = np.random.default_rng(SEED).permutation(len(files))
+    n_first = len(files) - len(files) // 10
     images, home = work / "images", Home(work / "home")
     first = ("refresh", "--home", home.path, "--images", images, "--model", model)
-    _copy([files[row] for row in order[: len(files) * 9 // 10]], folder, images)
+    _copy([files[row] for row in order[:n_first]], folder, images)
     concept(*first, cwd=work)
     fitted = _state(home)
-    _copy([files[row] for row in order[len(files) * 9 // 10 :]], folder, images)
+    _copy([files[row] for row in order[n_first:]], folder, images)
     concept("refresh", "--home", home.path, cwd=work)
     assigned, mode = _state(home), _mode(home)
     concept("refresh", "--home", home.path, "--set", "reduction.refit=always", cwd=work)

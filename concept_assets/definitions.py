@@ -5,22 +5,10 @@ from __future__ import annotations
 import dagster as dg
 
 from concept_assets import inputs
-from concept_assets.assets import concepts, embeddings, images, labels, pictures, published, vocabulary
 from concept_assets.automation import home_of_dagster, hourly_refresh, nightly_verify, refresh_job, watch
 from concept_assets.checks import CHECKS
+from concept_assets.graph import ASSETS
 from concept_assets.resources import EncoderResource, StorageResource
-
-ASSETS: list[dg.AssetsDefinition] = [
-    images.images,
-    vocabulary.vocabulary,
-    embeddings.image_embeddings,
-    embeddings.vocabulary_embeddings,
-    concepts.reduced_vectors,
-    concepts.clusters,
-    labels.labels,
-    pictures.exemplar_collages,
-    published.concept_database,
-]
 
 defs = dg.Definitions(
     assets=[*inputs.SPECS, *ASSETS],

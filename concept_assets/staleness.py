@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
+from concept_assets.assets.images import has_thumbnails
+from concept_assets.graph import ASSETS
 from concept_assets.publication import database_fingerprint
 from concept_assets.versioning import dependencies, fingerprint, staged
 from concept_lib.database.state import DATABASE
@@ -47,8 +49,6 @@ def stale_assets(home: Home, published: Entries, versions: Mapping[str, str]) ->
 
 def damaged_assets(home: Home, published: Entries) -> list[str]:
     """Assets of which a published file is missing or damaged."""
-    from concept_assets.assets.images import has_thumbnails
-
     damaged = []
     for name, _ in _graph():
         if name == DATABASE or name not in published:
@@ -92,7 +92,5 @@ def _is_staged(home: Home, name: str, entry: Mapping[str, str]) -> bool:
 
 def _graph() -> Iterator[tuple[str, dg.AssetsDefinition]]:
     """The assets by name, each after those that it reads."""
-    from concept_assets.definitions import ASSETS
-
     for asset in ASSETS:
         yield asset.key.to_user_string(), asset
