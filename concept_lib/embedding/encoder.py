@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from concept_lib.embedding.memory import keep_freed_memory
 from concept_lib.embedding.model_files import (
     Calibration,
     ModelFiles,
@@ -144,6 +145,7 @@ def load_encoder(
     ConceptError
         When a model cannot be found, fetched or loaded, or the two do not share a space.
     """
+    keep_freed_memory()
     image_name, text_name = tower_names(model, text_model, revision)
     image_files = locate(*image_name)
     text_files = image_files if text_name == image_name else locate(*text_name)
