@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -18,10 +19,30 @@ from concept_lib.storage import StoredAsset
 REFIT_RULES = {"refit", "refit_after", "refit_outliers"}  # say when to fit, not how
 
 
-def published_standing(
+@dataclass(frozen=True, slots=True)
+class PublishedFit:
+    """The fit that stands.
+
+    Parameters
+    ----------
+    standing
+        Its concepts, seen from the images of now.
+    reduced, clusters
+        Facts that the two assets keep of it.
+    numbers
+        HDBSCAN's number of each concept.
+    """
+
+    standing: Standing
+    reduced: Mapping[str, Any]
+    clusters: Mapping[str, Any]
+    numbers: Mapping[int, int]
+
+
+def published_fit(
     context: dg.AssetExecutionContext, session: Session, embeddings: StoredAsset
-) -> Standing | None:
-    """The published concepts, seen from the images of now; None at first, and where their files are damaged."""
+) -> PublishedFit | None:
+    """Load the published fit; None at first, and where its files are damaged."""
     images, reduced, clusters = (
         session.load_published(name) for name in ("image_embeddings", "reduced_vectors", "clusters")
     )
@@ -31,13 +52,14 @@ def published_standing(
         return None
     if "n_fit" not in clusters.info:  # of a release that knew no assignment: its ids stand in the history
         return None
-    return standing_state(
+    standing = standing_state(
         embeddings.table("ids")["image_id"].to_pylist(),
         clusters.table("members"),
         np.asarray(reduced.array("space")),
         np.asarray(reduced.array("map")),
         clusters.info["n_fit"],
     )
+    return PublishedFit(standing, reduced.info, clusters.info, raw_clusters(clusters.table("raw_clusters")))
 
 
 def reduction_recipe(settings: Settings, embeddings: StoredAsset, code_version: str) -> dict[str, Any]:
@@ -46,13 +68,15 @@ def reduction_recipe(settings: Settings, embeddings: StoredAsset, code_version: 
     return {"code": code_version, "model": embeddings.info["fingerprint"], **section}
 
 
-def published_info(session: Session, asset: str) -> Mapping[str, Any]:
-    """Facts that the published version of an asset keeps; empty where there is none."""
-    stored = session.load_published(asset)
-    return stored.info if stored is not None else {}
-
-
-def published_numbers(session: Session) -> dict[int, int]:
-    """HDBSCAN's number of each published concept."""
-    stored = session.load_published("clusters")
-    return raw_clusters(stored.table("raw_clusters")) if stored is not None else {}
+def unfit_reason(before: PublishedFit | None, recipe: Mapping[str, Any]) -> str | None:
+    """Why a fit cannot be carried on, whatever the images; None where it can."""
+    if before is None:
+        return "there is no standing fit"
+    known = before.reduced["recipe"]
+    words = {"model": "another model", "code": "another release"}
+    changed = [
+        words.get(name, f"reduction.{name} changed") for name in recipe if known.get(name) != recipe[name]
+    ]
+    if not changed and not before.standing.members.fitted.any():
+        return "nothing is left of the standing fit"
+    return ", ".join(changed) or None

@@ -12,13 +12,7 @@ from concept_assets.assets.embeddings import image_embeddings
 from concept_assets.inputs import CURATION, key, setting
 from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
-from concept_assets.standing import (
-    REFIT_RULES,
-    published_info,
-    published_numbers,
-    published_standing,
-    reduction_recipe,
-)
+from concept_assets.standing import REFIT_RULES, published_fit, reduction_recipe, unfit_reason
 from concept_assets.versioning import Upstream
 from concept_lib.curation import merges_in_force, pins_in_force
 from concept_lib.database.members import (
@@ -68,26 +62,25 @@ def reduced_vectors(
         embeddings = upstream["image_embeddings"]
         image_ids, vectors = _image_vectors(embeddings)
         recipe = reduction_recipe(session.settings, embeddings, CODE_VERSION)
-        known = published_info(session, "reduced_vectors")
-        standing = published_standing(context, session, embeddings)
-        if standing is None or known.get("recipe") != recipe or not standing.members.fitted.any():
-            why = _unlike(known.get("recipe"), recipe)
-            return _learnt(context, session, vectors, standing, {"recipe": recipe, "reason": why})
-        section = session.settings.reduction
-        carried = carry_on(vectors, standing, n_neighbors=section.n_neighbors)
-        reason = refit_reason(
-            carried.change,
-            **section.model_dump(include=REFIT_RULES),
-            min_concept_size=published_info(session, "clusters")["min_concept_size"],
-        )
-        if reason is not None:
+        before = published_fit(context, session, embeddings)
+        standing = before.standing if before else None
+        reason = unfit_reason(before, recipe)
+        if before is not None and reason is None:
+            section = session.settings.reduction
+            carried = carry_on(vectors, before.standing, n_neighbors=section.n_neighbors)
+            reason = refit_reason(
+                carried.change,
+                **section.model_dump(include=REFIT_RULES),
+                min_concept_size=before.clusters["min_concept_size"],
+            )
+        if before is None or reason is not None:
             return _learnt(context, session, vectors, standing, {"recipe": recipe, "reason": reason})
-        new = np.flatnonzero(~standing.known)
+        new = np.flatnonzero(~before.standing.known)
         context.log.info(f"the standing fit serves; {len(new):,} images are assigned to it")
         return Contents(
             arrays={"space": carried.space, "map": carried.plane},
             tables={"placed": placed_table(image_ids, carried.members, new)},
-            info=known,
+            info=before.reduced,
         )
 
     return session.run(context, compute, _reduced)
@@ -123,17 +116,6 @@ def _learnt(
     )
 
 
-def _unlike(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
-    """Why a standing fit cannot be carried on."""
-    if before is None:
-        return "the first fit"
-    changed = [name for name in now if before.get(name) != now[name]]
-    if not changed:
-        return "nothing is left of the standing fit"
-    words = {"model": "another model", "code": "another release"}
-    return ", ".join(words.get(name, f"reduction.{name} changed") for name in changed)
-
-
 def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
     space = stored.array("space")
     return {
@@ -164,18 +146,17 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
     def compute(upstream: Upstream) -> Contents:
         embeddings, reduced = upstream["image_embeddings"], upstream["reduced_vectors"]
         image_ids, vectors = _image_vectors(embeddings)
-        standing = published_standing(context, session, embeddings)
+        before = published_fit(context, session, embeddings)
+        standing = before.standing if before else None
         space = np.asarray(reduced.array("space"))
-        known = published_info(session, "clusters")
         recipe = {"code": CODE_VERSION, **session.settings.clustering.model_dump()}
-        lasts = known.get("recipe") == recipe and known.get("learnt") == reduced.info["learnt"]
-        if standing is not None and lasts:
-            members = with_placed(image_ids, standing.members, reduced.table("placed"))
-            numbers, info = published_numbers(session), dict(known)
+        same_layout = before is not None and before.clusters["learnt"] == reduced.info["learnt"]
+        if before is not None and same_layout and before.clusters["recipe"] == recipe:
+            members = with_placed(image_ids, before.standing.members, reduced.table("placed"))
+            numbers, info = before.numbers, dict(before.clusters)
         else:
             members, numbers, info = _fitted(session, image_ids, space, standing)
-            again = standing is not None and known.get("learnt") == reduced.info["learnt"]
-            reason = "the clustering settings changed" if again else reduced.info["reason"]
+            reason = "the clustering settings changed" if same_layout else reduced.info["reason"]
             info |= {"recipe": recipe, "learnt": reduced.info["learnt"], "reason": reason}
         shown = merged_ids(members.raw_ids, merges_in_force(session.inputs.actions))
         members = dissolved(members._replace(concept_ids=shown))
@@ -201,7 +182,7 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
 
 def _fitted(
     session: Session, image_ids: Sequence[str], space: np.ndarray, standing: Standing | None
-) -> tuple[Membership, dict[int, int], dict[str, Any]]:
+) -> tuple[Membership, Mapping[int, int], dict[str, Any]]:
     """HDBSCAN's groups by lasting ids, its numbers of them, and the facts of the fit."""
     published = session.published
     if standing is not None:
