@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from concept_lib.embedding.demo_model.evaluate import GUARANTEE, Figures
 from concept_lib.embedding.demo_model.recipe import Recipe
+from concept_lib.modeling.naming import GENERAL_SHARE
 
 CARD = """\
 # Demo model
@@ -74,10 +75,10 @@ many kinds, or of drawn patterns (stripes, rings, noise and the like), it lets {
 {foreign:.2f}).
 **Labels** follow the evidence of all images of a concept: the mean of their softmaxes over all nouns, of {sharpness:g}
 times the cosine. Where no noun has {share:.0%} of it, the most specific of the more general nouns in
-`relations.toml` whose nouns together have as much is shown ("fruit" for pear, lemon and apple), or none (Deng and
-others, 2012). The share is the least at which {guarantee:.0%} of the concepts made of held-out pictures of one kind get
-a true word. **A real thing that the model never saw can still be given the name of the nearest kind that it knows**:
-`benchmarks/DEMO_CONTROL.md` says what became of eight kinds in a training without them.
+`relations.toml` whose nouns together have {general:.0%} is shown ("fruit" for pear, lemon and apple), or none (Deng and
+others, 2012). The first share is the least at which {guarantee:.0%} of the concepts made of held-out pictures of one
+kind get a true word. **A real thing that the model never saw can still be given the name of the nearest kind that it
+knows**: `benchmarks/DEMO_CONTROL.md` says what became of eight kinds in a training without them.
 
 ### By kind
 Kinds without figures were learnt, but none of their pictures is held out.
@@ -115,6 +116,7 @@ def model_card(
         **facts,
         first_steps=recipe.first_steps,
         guarantee=GUARANTEE,
+        general=GENERAL_SHARE,
         related=recipe.synonym_weight + recipe.hypernym_weight,
         n_words=len(figures.rows),
         photo_top1=figures.photo_top1,

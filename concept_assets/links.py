@@ -1,0 +1,39 @@
+"""Where the pages of a run are: links from one UI to the other."""
+
+from __future__ import annotations
+
+import os
+
+from concept_lib.settings import Tracking
+
+DAGSTER_PORT, MLFLOW_PORT = 3000, 5000
+DAGSTER_URL, MLFLOW_URL = "CONCEPT_DAGSTER_URL", "CONCEPT_MLFLOW_URL"
+"""Environment variables with the address of a UI that does not answer at its usual port; `concept ui` sets them."""
+
+
+def dagster_run_url(run_id: str) -> str:
+    """Page of a Dagster run.
+
+    Examples
+    --------
+    >>> dagster_run_url("4c1d")
+    'http://127.0.0.1:3000/runs/4c1d'
+    """
+    return f"{_base(DAGSTER_URL, DAGSTER_PORT)}/runs/{run_id}"
+
+
+def mlflow_run_url(section: Tracking, experiment_id: str, run_id: str) -> str:
+    """Page of an MLflow run: at the tracking server of the settings, or at the MLflow UI of this machine.
+
+    Examples
+    --------
+    >>> mlflow_run_url(Tracking(uri="http://tracking:5000/"), "1", "9f0e")
+    'http://tracking:5000/#/experiments/1/runs/9f0e'
+    """
+    served = section.uri is not None and section.uri.startswith(("http://", "https://"))
+    base = section.uri if served and section.uri else _base(MLFLOW_URL, MLFLOW_PORT)
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _base(variable: str, port: int) -> str:
+    return os.environ.get(variable, f"http://127.0.0.1:{port}").rstrip("/")
