@@ -23,6 +23,7 @@ from concept_lib.embedding.demo_model.learn import learn
 from concept_lib.embedding.demo_model.recipe import Network, Recipe, Tokenizer
 from concept_lib.embedding.demo_model.relations import load_covers, load_relations
 from concept_lib.embedding.demo_model.text import train_tokenizer
+from concept_lib.embedding.memory import keep_freed_memory
 from concept_lib.embedding.model_files import Calibration
 from concept_lib.progress import Progress
 from concept_lib.storage import write_file
@@ -52,6 +53,7 @@ def train(
     evaluate.Figures | None
         On the validation pictures; None when stopped early.
     """
+    keep_freed_memory()
     nouns = list(load_vocabulary("nouns").words)
     with _bar("Pictures") as progress:
         training, validation = load_pictures(
