@@ -139,14 +139,36 @@ def refreshed(gallery: Path, run: Run, tmp_path_factory: pytest.TempPathFactory)
     return home
 
 
+@pytest.fixture(scope="session")
+def twice(refreshed: Home, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home after two refreshes, with a copied file, a broken one, and five images that left. Read it."""
+    folder = tmp_path_factory.mktemp("twice")
+    home = _copied(refreshed, folder / "own")
+    photos = folder / "own" / "photos"
+    shutil.copy(photos / "pizza" / "03.jpg", photos / "pizza" / "pizza_003.jpg")
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    for number in range(5):
+        (photos / "sunflower" / f"{number:02d}.jpg").unlink()
+    saved = dict(os.environ)
+    with contextlib.chdir(folder):
+        run(home)
+    os.environ.clear()
+    os.environ.update(saved)
+    return home
+
+
 @pytest.fixture
 def own_home(refreshed: Home, tmp_path: Path) -> Home:
     """A copy of the refreshed home and its folder, to change at will."""
-    shutil.copytree(refreshed.path.parent, tmp_path / "own")
-    home = Home(tmp_path / "own" / "home")
-    text = home.settings_file.read_text().replace(str(refreshed.path.parent), str(tmp_path / "own"))
-    home.settings_file.write_text(text)
-    return home
+    return _copied(refreshed, tmp_path / "own")
+
+
+def _copied(home: Home, folder: Path) -> Home:
+    """Copy a home and its folder of images into a new folder."""
+    shutil.copytree(home.path.parent, folder)
+    copy = Home(folder / "home")
+    copy.settings_file.write_text(copy.settings_file.read_text().replace(str(home.path.parent), str(folder)))
+    return copy
 
 
 @pytest.fixture
