@@ -184,5 +184,5 @@ def _last_words(server: Server) -> str:
     said = [line.strip() for line in text.splitlines() if line.strip()]
     code = server.process.returncode
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    words = said[-1] if said else "without a word"
-    return f"{server.name} {how}: {words}; its log is {server.log}"
+    words = f"said last: {said[-1]}" if said else "said nothing"
+    return f"{server.name} {how} and {words}; its log is {server.log}"
