@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,13 +15,12 @@ from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from concept_lib.database.ask import Answer
 
 app = typer.Typer()
 SHOWN = 100  # rows on a terminal
 ITEMS = 9  # of a list on a terminal
+WIDE, GAP = 30, 2  # characters: what a long text may claim at least, and the space between columns
 
 
 @app.command()
@@ -48,9 +48,7 @@ def sql(
     elif as_csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows(_lines(found))
     elif sys.stdout.isatty():
-        console().print(_view(found))
-        if (more := len(found.rows) - SHOWN) > 0:
-            console().print(f"{more:,} more rows; take all with --csv, or fewer with LIMIT", style="dim")
+        _print_table(found)
     else:
         for line in _lines(found):
             typer.echo("\t".join(map(_one_line, line)))
@@ -76,19 +74,31 @@ def _one_line(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _view(found: Answer) -> Table:
-    """The first rows as a table; long texts end in an ellipsis where there is no room."""
+def _print_table(found: Answer) -> None:
+    """The first rows and as many columns as there is room for, on a terminal; what is left out is told."""
     from rich.table import Table
     from rich.text import Text
 
-    rows = list(_rows(found))[:SHOWN]
-    view = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for number, name in enumerate(found.names):
+    out, rows = console(), list(_rows(found))[:SHOWN]
+    columns = [[_shown(row[number]) for row in rows] for number in range(len(found.names))]
+    widths = [
+        GAP + min(WIDE, max(map(len, [name, *cells])))
+        for name, cells in zip(found.names, columns, strict=True)
+    ]
+    fitting = max(1, sum(width <= out.width for width in accumulate(widths)))
+    view = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for number, name in enumerate(found.names[:fitting]):
         numeric = all(isinstance(row[number], int | float | None) for row in rows)
-        view.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric, min_width=4)
-    for row in rows:
-        view.add_row(*(Text(_shown(value), no_wrap=True, overflow="ellipsis") for value in row))
-    return view
+        view.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric)
+    for cells in zip(*columns[:fitting], strict=True):
+        view.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
+    out.print(view)
+    if left_out := found.names[fitting:]:
+        out.print(
+            f"no room for {', '.join(left_out)}: name fewer columns, or take all with --csv", style="dim"
+        )
+    if (more := len(found.rows) - SHOWN) > 0:
+        out.print(f"{more:,} more rows: set a LIMIT, or take all with --csv", style="dim")
 
 
 def _shown(value: object) -> str:

@@ -60,8 +60,8 @@ def _next_step(given: Path, home: Home) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Ctrl-C, and every signal that asks a process to end, leave the block; more of them change nothing."""
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """Ctrl-C, or SIGTERM, leaves the block; more of them change nothing."""
+    asked = (signal.SIGINT, signal.SIGTERM)
 
     def leave(*_: object) -> None:
         for each in asked:

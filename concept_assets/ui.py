@@ -102,11 +102,19 @@ def _prepared(home: Home, tracking: Tracking) -> str | None:
 
 
 def _make_stores(folder: Path, tracking: Tracking) -> str | None:
-    from concept_assets.tracking import _client, _experiment
+    from concept_assets.tracking import _client, _errors, _experiment, _line
 
     home = Home(folder)
     prepare(home)
-    return None if links.is_server(tracking.uri) else _experiment(_client(home, tracking), home, tracking)
+    if links.is_server(tracking.uri):
+        return None
+    try:
+        return _experiment(_client(home, tracking), home, tracking)
+    except _errors() as error:
+        store = tracking.uri or home.mlflow_database
+        raise ConceptError(
+            f"MLflow's store {store} cannot be opened: {_line(error)}; try again later"
+        ) from None
 
 
 def _start_mlflow(servers: Servers, store: str, port: int) -> None:
