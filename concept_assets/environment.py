@@ -10,7 +10,17 @@ from concept_lib.storage import Home, write_file
 
 
 def prepare(home: Home) -> None:
-    """Point Dagster and the assets at a home; in a checkout, `.env` tells `dagster dev` the same.
+    """Point Dagster and the assets at a home, and make Dagster's tables where there are none."""
+    import dagster as dg
+    from filelock import FileLock
+
+    point_at(home)
+    with FileLock(home.dagster / "tables.lock"), dg.DagsterInstance.get():
+        pass  # two processes that make the tables at once fail
+
+
+def point_at(home: Home) -> None:
+    """Name the home in the environment; in a checkout, `.env` tells `dagster dev` the same.
 
     Parameters
     ----------

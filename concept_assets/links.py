@@ -22,6 +22,17 @@ def dagster_run_url(run_id: str) -> str:
     return f"{_base(DAGSTER_URL, DAGSTER_PORT)}/runs/{run_id}"
 
 
+def dagster_graph_url() -> str:
+    """Page of the graph of all assets.
+
+    Examples
+    --------
+    >>> dagster_graph_url()
+    'http://127.0.0.1:3000/asset-groups'
+    """
+    return f"{_base(DAGSTER_URL, DAGSTER_PORT)}/asset-groups"
+
+
 def mlflow_run_url(section: Tracking, experiment_id: str, run_id: str) -> str:
     """Page of an MLflow run: at the tracking server of the settings, or at the MLflow UI of this machine.
 
@@ -30,9 +41,30 @@ def mlflow_run_url(section: Tracking, experiment_id: str, run_id: str) -> str:
     >>> mlflow_run_url(Tracking(uri="http://tracking:5000/"), "1", "9f0e")
     'http://tracking:5000/#/experiments/1/runs/9f0e'
     """
-    served = section.uri is not None and section.uri.startswith(("http://", "https://"))
-    base = section.uri if served and section.uri else _base(MLFLOW_URL, MLFLOW_PORT)
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def mlflow_table_url(section: Tracking, experiment_id: str | None) -> str:
+    """Page with the table of refreshes; without an experiment's id, the list of experiments.
+
+    Examples
+    --------
+    >>> mlflow_table_url(Tracking(), "1")
+    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
+    """
+    where = "" if experiment_id is None else f"/{experiment_id}/runs?workflowType=machine_learning"
+    return f"{_mlflow(section)}/#/experiments{where}"
+
+
+def is_server(uri: str | None) -> bool:
+    """Whether a tracking URI is that of a server, which has its own UI."""
+    return uri is not None and uri.startswith(("http://", "https://"))
+
+
+def _mlflow(section: Tracking) -> str:
+    if section.uri is not None and is_server(section.uri):
+        return section.uri.rstrip("/")
+    return _base(MLFLOW_URL, MLFLOW_PORT)
 
 
 def _base(variable: str, port: int) -> str:

@@ -27,6 +27,7 @@ from concept_lib.database.kept import State, asset_versions, kept_states
 from concept_lib.database.past import Account, assignment_of, past_tables, stability_metrics, title_of
 from concept_lib.database.rebuild import replace_state, state_tables
 from concept_lib.database.state import DATABASE, MODEL, Published
+from concept_lib.disk import check_space
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home, StoredAsset, write_file
 
@@ -57,6 +58,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
     assets = {name: current(home, name) for name in made}
     refresh_id = session.refresh_id
     present = state_tables(home, assets, before.born, refresh_id)
+    check_space(home.path, sum(table.nbytes for table in present.values()), "a refresh")
     mark = _mark(context, session, made)
     told = _told(context, session, made, assets, present)
     with tracked_run(home, told, partial(warn, context)) as mlflow_run_id:

@@ -180,6 +180,8 @@ class Home:
         self.dagster = self.path / "dagster"  # Dagster's own storage
         self.mlflow_database = self.path / "mlflow.db"
         self.mlflow_artifacts = self.path / "mlartifacts"
+        self.logs = self.path / "logs"  # what the servers of `concept ui` said last
+        self.ui_lock = self.path / "ui.lock"  # held while they run
         self.sample = self.path / "sample"  # the rendered gallery
         self.histories = self.path / "history"  # one folder a refresh
         self.assets = self.path / "assets"

@@ -33,7 +33,7 @@ def open_database(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         When there is no database, when it cannot be read, or when a query fails.
     """
     if not path.is_file():
-        raise ConceptError(f"no database at {path}; run: concept refresh")
+        raise ConceptError(f"no database at {path}; run: concept refresh --images DIR")
     try:
         with closing(duckdb.connect(str(path), read_only=True)) as connection:
             connection.execute("SET TimeZone = 'UTC'")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +28,7 @@ from concept_lib.modeling import fit
 from concept_lib.modeling.cluster import Clustering
 from concept_lib.storage import Home
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 KINDS = ("beach", "pizza", "clock", "sunflower")
 EACH = 12
 FLAGS = {"embedding.model": "demo", "clustering.min_concept_size": "5", "reduction.n_neighbors": "8"}
@@ -139,14 +147,137 @@ def refreshed(gallery: Path, run: Run, tmp_path_factory: pytest.TempPathFactory)
     return home
 
 
+@pytest.fixture(scope="session")
+def twice(refreshed: Home, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home after two refreshes, with a copied file, a broken one, and five images that left. Read it."""
+    folder = tmp_path_factory.mktemp("twice")
+    home = _copied(refreshed, folder / "own")
+    photos = folder / "own" / "photos"
+    shutil.copy(photos / "pizza" / "03.jpg", photos / "pizza" / "pizza_003.jpg")
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    for number in range(5):
+        (photos / "sunflower" / f"{number:02d}.jpg").unlink()
+    saved = dict(os.environ)
+    with contextlib.chdir(folder):
+        run(home)
+    os.environ.clear()
+    os.environ.update(saved)
+    return home
+
+
+@dataclass
+class Served:
+    """A home under `concept ui`."""
+
+    home: Home
+    process: subprocess.Popen[str]
+    lines: list[str]
+    port: int
+
+    def get(self, address: str, question: object = None) -> Any:
+        """Ask a server of it in JSON."""
+        body = None if question is None else json.dumps(question).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def graphql(self, query: str) -> Any:
+        """Ask Dagster."""
+        answer = self.get(f"http://127.0.0.1:{self.port}/graphql", {"query": query})
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def mlflow(self, path: str, question: object = None) -> Any:
+        """Ask MLflow."""
+        return self.get(f"http://127.0.0.1:{self.port + 1}/api/2.0/mlflow/{path}", question)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[Home], AbstractContextManager[Served]]:
+    """Start the real `concept ui` on a home, from another folder and on free ports."""
+
+    @contextlib.contextmanager
+    def started(home: Home) -> Iterator[Served]:
+        port = free_ports()
+        home.path.mkdir(parents=True, exist_ok=True)
+        known = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CONCEPT_", "DAGSTER_"))
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "concept_assets.cli",
+            "ui",
+            "--home",
+            home.path,
+            "--port-base",
+            str(port),
+        ]
+        errors = home.path.parent / "ui.err"
+        with (
+            errors.open("w") as said,
+            subprocess.Popen(
+                command,
+                cwd=home.path.parent,
+                env={**known, "PYTHONPATH": str(CHECKOUT)},
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            ) as process,
+        ):
+            try:
+                assert process.stdout is not None
+                lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
+                assert all(lines), errors.read_text()
+                yield Served(home, process, lines, port)
+            finally:
+                process.terminate()
+
+    return started
+
+
+def free_ports() -> int:
+    """The first of two ports in a row on which nobody listens."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return int(port)
+
+
+@pytest.fixture(scope="session")
+def served(
+    twice: Home,
+    run: Run,
+    serve: Callable[[Home], AbstractContextManager[Served]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """A home under `concept ui`, whose third refresh was made meanwhile. Read it."""
+    home = _copied(twice, tmp_path_factory.mktemp("served") / "own")
+    home.paused.write_text("while the tests look at it")  # the daemon must not make a fourth
+    with serve(home) as found:
+        saved = dict(os.environ)
+        with contextlib.chdir(home.path.parent):
+            run(home, {"labels.n_words": "4"})
+        os.environ.clear()
+        os.environ.update(saved)
+        yield found
+
+
 @pytest.fixture
 def own_home(refreshed: Home, tmp_path: Path) -> Home:
     """A copy of the refreshed home and its folder, to change at will."""
-    shutil.copytree(refreshed.path.parent, tmp_path / "own")
-    home = Home(tmp_path / "own" / "home")
-    text = home.settings_file.read_text().replace(str(refreshed.path.parent), str(tmp_path / "own"))
-    home.settings_file.write_text(text)
-    return home
+    return _copied(refreshed, tmp_path / "own")
+
+
+def _copied(home: Home, folder: Path) -> Home:
+    """Copy a home and its folder of images into a new folder."""
+    shutil.copytree(home.path.parent, folder)
+    copy = Home(folder / "home")
+    copy.settings_file.write_text(copy.settings_file.read_text().replace(str(home.path.parent), str(folder)))
+    return copy
 
 
 @pytest.fixture
