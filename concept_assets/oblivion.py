@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concept_assets.environment import prepare
 from concept_assets.progress import Listener
 from concept_assets.refresh import Say, held, refresh
-from concept_assets.tracking import remove_pictures
+from concept_assets.tracking.pictures import remove_pictures
 from concept_assets.undo import refuse_unpublished
 from concept_lib.cleaning import Freed
 from concept_lib.cleaning import clean as remove_needless

@@ -129,12 +129,13 @@ def _draw(
     colours = dict(zip(ordered, concept_colours(places), strict=True))
     diameter = float(np.clip(150 / np.sqrt(len(points)), 1.8, 9))  # points, 1/72 inch
     out = concept_ids < 0
-    axes.scatter(*points[out].T, s=(0.6 * diameter) ** 2, c=OUTLIER, alpha=0.8, linewidths=0)
+    axes.scatter(points[out, 0], points[out, 1], s=(0.6 * diameter) ** 2, c=OUTLIER, alpha=0.8, linewidths=0)
     order = np.random.default_rng(0).permutation(
         np.flatnonzero(~out)
     )  # so that none lies above another as a whole
     axes.scatter(
-        *points[order].T,
+        points[order, 0],
+        points[order, 1],
         s=diameter**2,
         c=[colours[key] for key in concept_ids[order].tolist()],
         alpha=0.75,

@@ -66,8 +66,7 @@ def place_labels(
         centres, distances = _candidates(place, size)
         boxes = np.hstack([centres - size / 2, centres + size / 2])
         free = (boxes[:, :2] >= canvas[:2]).all(axis=1) & (boxes[:, 2:] <= canvas[2:]).all(axis=1)
-        apart = (boxes[:, None, :2] >= taken[None, :, 2:]) | (boxes[:, None, 2:] <= taken[None, :, :2])
-        free &= apart.any(axis=2).all(axis=1)
+        free &= _apart(boxes, taken)
         if not free.any():
             found.append(None)
             continue
@@ -77,6 +76,13 @@ def place_labels(
         taken = np.vstack([taken, best])
         found.append(Box(*map(float, best)))
     return found
+
+
+def _apart(boxes: npt.NDArray[np.floating], taken: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Whether each box overlaps none of those that are taken."""
+    beside = (boxes[:, None, :2] >= taken[None, :, 2:]) | (boxes[:, None, 2:] <= taken[None, :, :2])
+    apart: npt.NDArray[np.bool_] = np.all(np.any(beside, axis=2), axis=1)
+    return apart
 
 
 def _candidates(
@@ -108,7 +114,8 @@ class _Filled:
 
     def _inside(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
         cells = self._cells(points)
-        return cells[((cells >= 0) & (cells < self._shape)).all(axis=1)]
+        inside: npt.NDArray[np.intp] = cells[((cells >= 0) & (cells < self._shape)).all(axis=1)]
+        return inside
 
     def n(self, points: npt.NDArray[np.floating]) -> int:
         """Number of cells that some points fill."""

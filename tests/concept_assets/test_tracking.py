@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from PIL import Image
 
-from concept_assets.tracking import remove_pictures
+from concept_assets.tracking.pictures import remove_pictures
 from concept_lib.settings import SECTIONS
 from concept_lib.storage import Home, write_file
 
