@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 from concept_lib.storage import canonical_json
 
 _MACHINE: JsonDict = {"machine": True}  # says how a machine works, not what comes out: never in a fingerprint
+REFIT_RULES = {"refit", "refit_after", "refit_outliers"}  # of the reduction: say when to fit, not how
 _APART = {"tracking"}  # sections that change nothing but where results are told
 MAX_SEED = 2**32 - 1
 

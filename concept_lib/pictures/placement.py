@@ -110,7 +110,8 @@ class _Filled:
         self._sums[1:, 1:] = filled.cumsum(axis=0).cumsum(axis=1)
 
     def _cells(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
-        return np.floor((points - self._corner) / CELL).astype(np.intp)
+        cells: npt.NDArray[np.intp] = np.floor((points - self._corner) / CELL).astype(np.intp)
+        return cells
 
     def _inside(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
         cells = self._cells(points)

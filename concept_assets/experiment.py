@@ -1,0 +1,69 @@
+"""The job that tries settings and publishes nothing."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from concept_assets.automation import home_of_dagster
+from concept_assets.resources import HomeResource
+from concept_assets.tracking.notes import table
+from concept_assets.trials import experiment
+from concept_lib.experiment.ranking import FIGURES, RULE, figure_text
+
+EXPERIMENT_JOB = "experiment"
+SMALL_GRID = {"clustering.min_concept_size": [10, 20]}
+
+
+class ExperimentConfig(dg.Config):
+    """What an experiment tries."""
+
+    grid: dict[str, list[Any]] = Field(
+        default=SMALL_GRID,
+        description="Values to try by SECTION.KEY; each combination is a trial. Settings of reduction, "
+        "clustering, exemplars and labels can be tried; `concept settings` lists them.",
+    )
+    name: str = Field(
+        default="", description="Name of the experiment in MLflow; by default the settings that are tried."
+    )
+
+
+@dg.op(
+    description="Tries each combination of the settings on the published images and logs a run for each to MLflow.",
+    tags={"dagster/compute_kind": "mlflow"},
+    out=dg.Out(dg.Nothing),
+)
+def try_settings(context: dg.OpExecutionContext, config: ExperimentConfig, storage: HomeResource) -> None:
+    """Run an experiment and say where its ranking is."""
+
+    def progress(done: int, total: int) -> None:
+        context.log.info(f"{done:,} of {total:,} trials")
+
+    grid = {key: [str(value) for value in values] for key, values in config.grid.items()}
+    found = experiment(storage.open(), grid, config.name or None, progress, context.log.info)
+    context.log.info(f"the ranking is in MLflow: {found.url}")
+    columns = [name for name in found.rows[0] if name != "run_id"]
+    shown = [
+        [figure_text(name, row[name]) if name in FIGURES else str(row[name]) for name in columns]
+        for row in found.rows
+    ]
+    context.add_output_metadata(
+        {
+            "mlflow_run": dg.MetadataValue.url(found.url),
+            "trials": len(found.rows),
+            "best_score": found.rows[0]["score"] or 0.0,
+            "ranking": dg.MetadataValue.md(f"{table(columns, shown)}\n\n{RULE}"),
+        }
+    )
+
+
+@dg.job(
+    name=EXPERIMENT_JOB,
+    # Under the name of the resource that a refresh takes its lock with; this one takes none.
+    resource_defs={"storage": HomeResource(home=str(home_of_dagster().path))},
+    description="Try settings on the published images: what would a refresh with them find? The trials are MLflow "
+    "runs with the tag `experiment`, ranked by the run above them. Publishes nothing, and a refresh may run meanwhile.",
+)
+def experiment_job() -> None:
+    """Try settings, and publish nothing."""
+    try_settings()
