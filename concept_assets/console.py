@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from concept_lib.experiment.ranking import FIGURES, figure_text
+from concept_lib.experiment.ranking import ranking_texts
 from concept_lib.settings_sources import Resolved
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ NUMBERS = {
     *("refresh", "concepts", "outliers", "before", "after", "stayed", "came in", "went out", "drift"),
 }
 ELASTIC = {"label", "words", "path", "value", "what it is", "action", "title"}
-RANKED = {
-    **{"relative_validity": "validity", "label_confidence": "confidence", "label_coherence": "coherence"},
-    **{"ari": "agreement", "seconds_total": "seconds"},
-}
 STAGES = {
     "sample": "rendering the gallery",
     "images": "looking at the images",
@@ -236,13 +232,12 @@ def refresh_lines(result: Mapping[str, Any]) -> list[Text]:
 
 def ranking_view(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Trials of an experiment, best first: rank, the settings that were tried, figures."""
-    columns = [name for name in rows[0] if name != "run_id"]
+    headings, cells = ranking_texts(rows)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(RANKED.get(name, name.rpartition(".")[2]), justify="right")
-    for row in rows:
-        cells = (figure_text(name, row[name]) if name in FIGURES else str(row[name]) for name in columns)
-        table.add_row(*map(Text, cells), style="bold" if row["rank"] == 1 else "")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for place, row in enumerate(cells):
+        table.add_row(*map(Text, row), style="bold" if place == 0 else "")
     return table
 
 

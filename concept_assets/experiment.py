@@ -7,9 +7,9 @@ from pydantic import Field
 
 from concept_assets.automation import home_of_dagster
 from concept_assets.resources import HomeResource
-from concept_assets.tracking.notes import table
+from concept_assets.tracking.notes import escaped, table
 from concept_assets.trials import experiment
-from concept_lib.experiment.ranking import FIGURES, RULE, figure_text
+from concept_lib.experiment.ranking import RULE, ranking_texts
 
 EXPERIMENT_JOB = "experiment"
 SMALL_GRID = {"clustering.min_concept_size": [10, 20]}
@@ -42,17 +42,15 @@ def try_settings(context: dg.OpExecutionContext, config: ExperimentConfig, stora
     grid = {key: [str(value) for value in values] for key, values in config.grid.items()}
     found = experiment(storage.open(), grid, config.name or None, progress, context.log.info)
     context.log.info(f"the ranking is in MLflow: {found.url}")
-    columns = [name for name in found.rows[0] if name != "run_id"]
-    shown = [
-        [figure_text(name, row[name]) if name in FIGURES else str(row[name]) for name in columns]
-        for row in found.rows
-    ]
+    headings, cells = ranking_texts(found.rows)
     context.add_output_metadata(
         {
             "mlflow_run": dg.MetadataValue.url(found.url),
             "trials": len(found.rows),
             "best_score": found.rows[0]["score"] or 0.0,
-            "ranking": dg.MetadataValue.md(f"{table(columns, shown)}\n\n{RULE}"),
+            "ranking": dg.MetadataValue.md(
+                f"{table(headings, [[*map(escaped, row)] for row in cells])}\n\n{RULE}"
+            ),
         }
     )
 

@@ -77,7 +77,7 @@ def experiment(
         When nothing is published, a setting cannot be tried, or MLflow cannot be reached.
     """
     points = points_of(home, grid)
-    name = name or ", ".join(grid)
+    name = name or f"try {', '.join(key.partition('.')[2] for key in grid)}"
     with one_at_a_time(home, "concept experiment", say):
         basis = published_basis(home)
         refresh_id, section = basis.published.refresh_id or 0, resolve(home).settings.tracking

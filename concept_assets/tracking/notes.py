@@ -60,16 +60,17 @@ def counted(n_images: int, n_concepts: int, n_outliers: int, n_failed: int = 0) 
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    r"""A Markdown table; the cells are text and not markup.
+    """A Markdown table of cells that are Markdown themselves.
 
     Examples
     --------
-    >>> print(table(["a", "b"], [["1", "x|y"]]))
-    | a | b |
-    | --- | --- |
-    | 1 | x\|y |
+    >>> print(table(["a", "b"], [["1", "**2**"]]))
+    | a&ensp; | b&ensp; |
+    | ---: | ---: |
+    | 1 | **2** |
     """
-    lines = [columns, ["---"] * len(columns), *([escaped(cell) for cell in row] for row in rows)]
+    spaced = [f"{name}&ensp;" for name in columns]  # MLflow's pages leave no room between columns
+    lines = [spaced, ["---:"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

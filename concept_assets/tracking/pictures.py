@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from concept_lib.database.present import collage_name
 from concept_lib.pictures.card import collage_card
+from concept_lib.pictures.collage import encode_jpeg
 from concept_lib.pictures.figure import MAX_PANELS, overview_figure
 from concept_lib.pictures.map import map_figure
 from concept_lib.storage import Home, write_file
@@ -81,8 +83,9 @@ def log_pictures(client: MlflowClient, run_id: str, shown: Shown, max_collages: 
             card = collage_card(collage, f"{one.label}, {_sized(one)}")
             rows.append(_row(one) | {"collage": mlflow.Image(card)})
             collage.thumbnail((COLLAGE_PIXELS, COLLAGE_PIXELS), Image.Resampling.LANCZOS)
-            (folder / "collages").mkdir(exist_ok=True)
-            collage.save(folder / "collages" / f"concept_{one.concept_id:05d}.png")
+            write_file(
+                folder / "collages" / collage_name(one.concept_id), encode_jpeg(collage), durable=False
+            )
         overview = overview_figure(
             [picture for _, picture in panels],
             [one.label for one, _ in panels],

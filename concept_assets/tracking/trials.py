@@ -25,7 +25,7 @@ from concept_assets.tracking.store import (
 )
 from concept_lib.errors import ConceptError
 from concept_lib.experiment.grid import point_name
-from concept_lib.experiment.ranking import FIGURES, RULE, figure_text
+from concept_lib.experiment.ranking import RULE, ranking_texts
 from concept_lib.experiment.trial import Trial
 from concept_lib.settings import Tracking
 from concept_lib.storage import Home
@@ -78,7 +78,7 @@ class ExperimentRun:
             NOTE: self._trial_note(trial),
         }
         params = [Param(key, value) for key, value in trial.settings.compared().items()]
-        metrics = [Metric(key, value, moment, self.refresh_id) for key, value in trial.metrics.items()]
+        metrics = [Metric(key, value, moment, 0) for key, value in trial.metrics.items()]
         with _reached(self.home, self.section):
             run = client.create_run(self.store.experiment_id, moment, tags, point_name(trial.point))
             run_id = str(run.info.run_id)
@@ -89,23 +89,17 @@ class ExperimentRun:
 
     def log_ranking(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Log the table that ranks the trials, and show it in the description."""
-        columns = [name for name in rows[0] if name != "run_id"]
-        shown = [
-            [
-                f"[{row[name]}]({self.trial_url(row['run_id'])})"
-                if name == "rank"
-                else escaped(figure_text(name, row[name]) if name in FIGURES else str(row[name]))
-                for name in columns
-            ]
-            for row in rows
+        headings, cells = ranking_texts(rows)
+        linked = [
+            [f"[{rank}]({self.trial_url(row['run_id'])})", *map(escaped, texts)]
+            for row, (rank, *texts) in zip(rows, cells, strict=True)
         ]
-        note = "\n\n".join([_headline(self.name, len(rows), self.refresh_id), table(columns, shown), RULE])
+        note = "\n\n".join([_headline(self.name, len(rows), self.refresh_id), table(headings, linked), RULE])
         with _reached(self.home, self.section):
             self.store.client.log_table(
                 self.run_id, {name: [row[name] for row in rows] for name in rows[0]}, RANKING
             )
             self.store.client.set_tag(self.run_id, NOTE, note)
-            self.store.client.log_metric(self.run_id, "score", rows[0]["score"] or 0.0, step=self.refresh_id)
 
     def _trial_note(self, trial: Trial) -> str:
         sizes = (int(trial.metrics[name]) for name in ("images", "concepts", "outliers"))

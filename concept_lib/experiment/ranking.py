@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from concept_lib.experiment.trial import Trial
@@ -13,24 +13,50 @@ FIGURES = (
     *("label_confidence", "label_coherence", "ari", "seconds_total"),
 )
 """Metrics that are shown of each trial."""
+SHORT = {
+    **{"relative_validity": "validity", "label_confidence": "confidence", "label_coherence": "coherence"},
+    **{"ari": "agreement", "seconds_total": "seconds"},
+}
+"""Headings of those whose names are long."""
 COUNTS = {"concepts", "outliers"}
 RULE = (
     "Best first, by score: the mean silhouette of all images in the space of their vectors, with outliers counting 0. "
-    "That space is the same for all trials, and leaving difficult images out gains nothing."
+    "That space is the same for all trials, and leaving difficult images out gains nothing. Equal scores "
+    "go by the coherence of the labels."
 )
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials, best score first; those without one come last, equal ones as they were tried."""
-    return sorted(trials, key=lambda trial: -trial.metrics.get("score", -math.inf))
+    """The trials, best score first, equal ones by the coherence of their labels; those without a score come last."""
+    return sorted(
+        trials,
+        key=lambda trial: tuple(-trial.metrics.get(name, -math.inf) for name in ("score", "label_coherence")),
+    )
 
 
 def ranking_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """One row a trial, best first: rank, the settings that were tried, and its figures, None where undefined."""
+    """One row a trial, best first: rank, the settings that were tried, and its figures, None where undefined.
+
+    Settings have their names without their sections, none of which is in two of those that can be tried.
+    """
     return [
-        {"rank": rank, **trial.point, **{name: _figure(trial, name) for name in FIGURES}}
+        {
+            "rank": rank,
+            **{key.partition(".")[2]: value for key, value in trial.point.items()},
+            **{name: _figure(trial, name) for name in FIGURES},
+        }
         for rank, trial in enumerate(ranked(trials), 1)
     ]
+
+
+def ranking_texts(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the ranking, as a person reads it."""
+    names = [name for name in rows[0] if name != "run_id"]
+    cells = [
+        [figure_text(name, row[name]) if name in FIGURES else str(row[name]) for name in names]
+        for row in rows
+    ]
+    return [SHORT.get(name, name) for name in names], cells
 
 
 def figure_text(name: str, value: float | None) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,16 @@ def own_home(refreshed: Home, tmp_path: Path) -> Home:
     home = Home(tmp_path / "own" / "home")
     text = home.settings_file.read_text().replace(str(refreshed.path.parent), str(tmp_path / "own"))
     home.settings_file.write_text(text)
+    _move_artifacts(home, refreshed.mlflow_artifacts.as_uri())
     return home
+
+
+def _move_artifacts(home: Home, old: str) -> None:
+    """Let MLflow, which keeps absolute places, find those of a copied home in the copy."""
+    new = home.mlflow_artifacts.as_uri()
+    with contextlib.closing(sqlite3.connect(home.mlflow_database)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))
 
 
 @pytest.fixture
