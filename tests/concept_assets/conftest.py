@@ -140,15 +140,25 @@ def refreshed(gallery: Path, run: Run, tmp_path_factory: pytest.TempPathFactory)
     return home
 
 
+@pytest.fixture(scope="session")
+def copy_home(refreshed: Home) -> Callable[[Path], Home]:
+    """Copies the refreshed home and its folder, to change at will."""
+
+    def copied(folder: Path) -> Home:
+        shutil.copytree(refreshed.path.parent, folder)
+        home = Home(folder / "home")
+        text = home.settings_file.read_text().replace(str(refreshed.path.parent), str(folder))
+        home.settings_file.write_text(text)
+        _move_artifacts(home, refreshed.mlflow_artifacts.as_uri())
+        return home
+
+    return copied
+
+
 @pytest.fixture
-def own_home(refreshed: Home, tmp_path: Path) -> Home:
-    """A copy of the refreshed home and its folder, to change at will."""
-    shutil.copytree(refreshed.path.parent, tmp_path / "own")
-    home = Home(tmp_path / "own" / "home")
-    text = home.settings_file.read_text().replace(str(refreshed.path.parent), str(tmp_path / "own"))
-    home.settings_file.write_text(text)
-    _move_artifacts(home, refreshed.mlflow_artifacts.as_uri())
-    return home
+def own_home(copy_home: Callable[[Path], Home], tmp_path: Path) -> Home:
+    """A copy of the refreshed home for one test."""
+    return copy_home(tmp_path / "own")
 
 
 def _move_artifacts(home: Home, old: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -46,17 +47,19 @@ def digests(home: Home) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def tried(refreshed: Home) -> Iterator[tuple[Outcome, dict[str, str], dict[str, str]]]:
+def home(copy_home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return copy_home(tmp_path_factory.mktemp("tried") / "own")
+
+
+@pytest.fixture(scope="module")
+def tried(home: Home) -> tuple[Outcome, dict[str, str], dict[str, str]]:
     """One experiment of four trials, and the home before and after."""
-    before = digests(refreshed)
+    before = digests(home)
     seen: list[tuple[int, int]] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(refreshed.path.parent)
-        outcome = experiment(refreshed, GRID, "sizes", lambda done, total: seen.append((done, total)), print)
+    with contextlib.chdir(home.path.parent):
+        outcome = experiment(home, GRID, "sizes", lambda done, total: seen.append((done, total)), print)
     assert seen == [(n, 4) for n in range(5)]
-    yield outcome, before, digests(refreshed)
-    for run in runs_of(refreshed, "sizes"):  # other tests expect one run a refresh
-        store(refreshed).delete_run(run.info.run_id)
+    return outcome, before, digests(home)
 
 
 def test_nothing_that_is_published_changes(tried) -> None:
@@ -66,9 +69,9 @@ def test_nothing_that_is_published_changes(tried) -> None:
     assert "concepts.duckdb" in before
 
 
-def test_a_run_a_trial_below_one_that_ranks_them(refreshed: Home, tried, tmp_path: Path) -> None:
+def test_a_run_a_trial_below_one_that_ranks_them(home: Home, tried, tmp_path: Path) -> None:
     outcome = tried[0]
-    parent, *children = runs_of(refreshed, "sizes")
+    parent, *children = runs_of(home, "sizes")
     assert parent.info.run_id == outcome.run_id
     assert PARENT not in parent.data.tags
     assert {run.data.tags[PARENT] for run in children} == {outcome.run_id}
@@ -82,9 +85,9 @@ def test_a_run_a_trial_below_one_that_ranks_them(refreshed: Home, tried, tmp_pat
     assert [run.data.params["reduction.n_neighbors"] for run in children] == ["6", "8", "6", "8"]
     artifacts = {"overview.png", "map.png", "collages", "table_images", "concepts.json"}
     for run in children:
-        found = {item.path for item in store(refreshed).list_artifacts(run.info.run_id)}
+        found = {item.path for item in store(home).list_artifacts(run.info.run_id)}
         assert found == (artifacts if run.data.metrics["concepts"] else {"overview.png", "map.png"})
-    file = store(refreshed).download_artifacts(outcome.run_id, "ranking.json", str(tmp_path))
+    file = store(home).download_artifacts(outcome.run_id, "ranking.json", str(tmp_path))
     table = json.loads(Path(file).read_text())
     assert table["columns"][:4] == ["rank", "min_concept_size", "n_neighbors", "score"]
     ids = [row[table["columns"].index("run_id")] for row in table["data"]]
@@ -93,12 +96,12 @@ def test_a_run_a_trial_below_one_that_ranks_them(refreshed: Home, tried, tmp_pat
     assert all(f"/runs/{run_id})" in parent.data.tags[NOTE] for run_id in ids)
 
 
-def test_best_first(refreshed: Home, tried) -> None:
+def test_best_first(home: Home, tried) -> None:
     rows = tried[0].rows
     scores = [row["score"] if row["score"] is not None else -2.0 for row in rows]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0
-    logged = {run.info.run_id: run.data.metrics for run in runs_of(refreshed, "sizes")}
+    logged = {run.info.run_id: run.data.metrics for run in runs_of(home, "sizes")}
     for row in rows:
         assert logged[row["run_id"]].get("score") == pytest.approx(row["score"])
         assert logged[row["run_id"]]["outliers"] == row["outliers"]
@@ -161,21 +164,21 @@ def test_what_is_wrong_is_told_in_one_line(
     own_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grid = {"labels.n_words": ["3"]}
-    with pytest.raises(ConceptError, match="nothing is published in .*; run: concept refresh"):
+    with pytest.raises(ConceptError, match=r"nothing is published in .*; run: concept refresh"):
         experiment(Home(tmp_path / "new"), grid, None, silent, silent)
     with monkeypatch.context() as patch:
         patch.setenv("CONCEPT_TRACKING__URI", "http://127.0.0.1:9")
         with pytest.raises(
-            ConceptError, match="MLflow does not answer at http://127.0.0.1:9; start its server"
+            ConceptError, match=r"MLflow does not answer at http://127.0.0.1:9; start its server"
         ):
             experiment(own_home, grid, None, silent, silent)
     with monkeypatch.context() as patch:
         patch.setenv("CONCEPT_TRACKING__ENABLED", "false")
-        with pytest.raises(ConceptError, match="tracking.enabled is false"):
+        with pytest.raises(ConceptError, match=r"tracking.enabled is false"):
             experiment(own_home, grid, None, silent, silent)
     for path in own_home.asset_folder("labels").glob("*/labels.parquet"):
         path.write_bytes(b"damaged")
-    with pytest.raises(ConceptError, match="labels are missing or damaged; .*concept refresh"):
+    with pytest.raises(ConceptError, match=r"labels are missing or damaged; .*concept refresh"):
         experiment(own_home, grid, None, silent, silent)
     assert len(store(own_home).search_runs(["1"])) == 1, "nothing was logged"
 
