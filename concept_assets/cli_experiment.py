@@ -15,7 +15,7 @@ app = typer.Typer()
 @app.command()
 def experiment(
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=V1,V2]...", help="More settings to try.")
+        list[str] | None, typer.Argument(metavar="KEY=V1,V2", help="More settings to try.")
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -34,12 +34,16 @@ def experiment(
 ) -> None:
     """Try settings on the published images, and rank what they would find; nothing is published.
 
-    For example: concept experiment --grid clustering.min_concept_size=10,20,40 reduction.n_neighbors=10,15
+    For example: concept experiment --grid clustering.min_concept_size=10,20
+    reduction.n_neighbors=10,15
 
-    Each combination is a trial: an MLflow run with the figures and pictures that a refresh with these settings would
-    have, below a run that ranks them. All have the tag experiment. A refresh may run meanwhile. The score is the mean
-    silhouette of all images in the space of their vectors, with outliers counting 0: that space is the same for all
-    trials, and leaving difficult images out gains nothing.
+    Each combination is a trial: an MLflow run with the figures and pictures
+    that a refresh with these settings would have, below a run that ranks
+    them. All have the tag experiment. A refresh may run meanwhile.
+
+    The score is the mean silhouette of all images in the space of their
+    vectors, with outliers counting 0: that space is the same for all trials,
+    and leaving difficult images out gains nothing.
     """
     from concept_assets.console import ProgressView, ranking_view, stdout_to_stderr
     from concept_assets.trials import experiment as run
@@ -59,7 +63,7 @@ def experiment(
             found = run(Home(home), wanted, name, progress, view.say)
             view.ended("experiment", reused=False)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted: the {done:,} trials that are done stay in MLflow", err=True)
+        typer.echo(f"interrupted; finished trials stay in MLflow: {done:,}", err=True)
         raise typer.Exit(130) from None
     if as_json:
         print_json(

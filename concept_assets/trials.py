@@ -17,7 +17,7 @@ from concept_assets.tracking.pictures import Shown, ShownConcept
 from concept_assets.tracking.trials import tracked_experiment
 from concept_lib.database.members import exemplars_of
 from concept_lib.errors import ConceptError
-from concept_lib.experiment.basis import published_basis
+from concept_lib.experiment.basis import published_basis, published_refresh
 from concept_lib.experiment.grid import Grid, point_name, points_of
 from concept_lib.experiment.ranking import ranked, ranking_rows
 from concept_lib.experiment.trial import Trial, run_trials
@@ -77,6 +77,7 @@ def experiment(
         When nothing is published, a setting cannot be tried, or MLflow cannot be reached.
     """
     points = points_of(home, grid)
+    published_refresh(home)  # before a lock is made where no home is
     name = name or f"try {', '.join(key.partition('.')[2] for key in grid)}"
     with one_at_a_time(home, "concept experiment", say):
         basis = published_basis(home)

@@ -90,9 +90,9 @@ def trouble(home: Home, section: Tracking, error: Exception) -> str:
             f"the MLflow store {place} is of another MLflow release; use that release, or back it up and run: "
             f"mlflow db upgrade {uri}"
         )
+    if "Max retries exceeded" in text:
+        return f"MLflow does not answer at {place}; start its server, or give another tracking.uri"
     first = (text.splitlines() or [type(error).__name__])[0]
-    if uri.startswith(("http://", "https://")):
-        return f"MLflow does not answer at {place}; start its server, or give another tracking.uri: {first[:200]}"
     return f"the MLflow store {place} cannot be used: {first[:200]}"
 
 

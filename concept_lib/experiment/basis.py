@@ -79,6 +79,22 @@ class Basis:
     actions: Actions
 
 
+def published_refresh(home: Home) -> Mapping[str, Any]:
+    """Row of the refresh that is published.
+
+    Raises
+    ------
+    ConceptError
+        When there is none.
+    """
+    row = last_refresh(home.database)
+    if row is None:
+        raise ConceptError(
+            f"nothing is published in {home.path} yet, so there is nothing to try; run: concept refresh"
+        )
+    return row
+
+
 def published_basis(home: Home) -> Basis:
     """Read the published state of a home.
 
@@ -87,11 +103,7 @@ def published_basis(home: Home) -> Basis:
     ConceptError
         When there is none, or its files are missing or damaged.
     """
-    row = last_refresh(home.database)
-    if row is None:
-        raise ConceptError(
-            f"nothing is published in {home.path} yet, so there is nothing to try; run: concept refresh"
-        )
+    row = published_refresh(home)
     assets = _assets(home, row["data_versions"]["assets"])
     image_ids = assets["image_embeddings"].table("ids")["image_id"].to_pylist()
     clusters, reduced = assets["clusters"], assets["reduced_vectors"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from concept_lib.pictures.drawing import INK
+from concept_lib.pictures.drawing import INK, PAPER
 
 SIDE = 512  # px
 SHOWN = 256  # px: MLflow's table of runs shows no more than the upper half of a square picture
@@ -32,17 +32,18 @@ def collage_card(collage: Image.Image, caption: str) -> Image.Image:
     """
     card = Image.new("RGBA", (SIDE, SIDE), (255, 255, 255, 0))
     small = collage.convert("RGB")
-    room = SHOWN - CAPTION - 2 * GAP
-    scale = min(SIDE / small.width, room / small.height)
+    room = SHOWN - CAPTION - 3 * GAP
+    scale = min((SIDE - 2 * GAP) / small.width, room / small.height)
     size = max(round(small.width * scale), 1), max(round(small.height * scale), 1)
     small = small.resize(size, Image.Resampling.LANCZOS)
-    card.paste(small, ((SIDE - small.width) // 2, 0))
+    card.paste(PAPER, (0, 0, SIDE, GAP + small.height + CAPTION + GAP))
+    card.paste(small, ((SIDE - small.width) // 2, GAP))
     line, font = " ".join(caption.split()), _font()
     shown = line
     while len(line) > 1 and font.getlength(shown) > SIDE - 2 * GAP:
         line = line[:-1]
         shown = f"{line.rstrip(' ,')}…"
-    middle = (SIDE // 2, small.height + GAP + CAPTION // 2)
+    middle = (SIDE // 2, GAP + small.height + GAP // 2 + CAPTION // 2)
     ImageDraw.Draw(card).text(middle, shown, fill=INK, font=font, anchor="mm")
     return card
 

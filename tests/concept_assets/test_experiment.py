@@ -166,6 +166,7 @@ def test_what_is_wrong_is_told_in_one_line(
     grid = {"labels.n_words": ["3"]}
     with pytest.raises(ConceptError, match=r"nothing is published in .*; run: concept refresh"):
         experiment(Home(tmp_path / "new"), grid, None, silent, silent)
+    assert not (tmp_path / "new").exists()
     with monkeypatch.context() as patch:
         patch.setenv("CONCEPT_TRACKING__URI", "http://127.0.0.1:9")
         with pytest.raises(
