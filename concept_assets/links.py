@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
+from urllib.parse import quote, urlencode
 
 from concept_lib.settings import Tracking
 
@@ -30,9 +32,28 @@ def mlflow_run_url(section: Tracking, experiment_id: str, run_id: str) -> str:
     >>> mlflow_run_url(Tracking(uri="http://tracking:5000/"), "1", "9f0e")
     'http://tracking:5000/#/experiments/1/runs/9f0e'
     """
+    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def mlflow_runs_url(
+    section: Tracking, experiment_id: str, view: Literal["CHART", "ARTIFACT"], search: str
+) -> str:
+    """Page of several MLflow runs side by side: their figures as charts, or their tables and collages.
+
+    Examples
+    --------
+    >>> mlflow_runs_url(Tracking(uri="http://tracking:5000"), "1", "CHART", "tags.experiment = 'sizes'")[:58]
+    'http://tracking:5000/#/experiments/1/runs?compareRunsMode='
+    """
+    query = {"compareRunsMode": view, "searchFilter": search, "workflowType": "machine_learning"}
+    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}"
+
+
+def _mlflow(section: Tracking) -> str:
+    """Address of MLflow's pages."""
     served = section.uri is not None and section.uri.startswith(("http://", "https://"))
     base = section.uri if served and section.uri else _base(MLFLOW_URL, MLFLOW_PORT)
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return base.rstrip("/")
 
 
 def _base(variable: str, port: int) -> str:

@@ -16,6 +16,8 @@ def refresh_note(
     born: Sequence[str],
     died: Sequence[str],
     dagster_url: str,
+    charts_url: str,
+    collages_url: str,
     database: Path,
 ) -> str:
     """Tell what one refresh did, and where the rest of it is.
@@ -30,15 +32,16 @@ def refresh_note(
         Why the concepts were fitted anew, None where they were not.
     born, died
         Labels of the concepts that came and went since the refresh before.
-    dagster_url, database
-        The other two faces of it.
+    dagster_url, charts_url, collages_url, database
+        Where more is to be seen.
     """
     changes = [("Fitted anew", reason), ("New concepts", _listed(born)), ("Gone", _listed(died))]
     lines = [f"- {what}: {told}" for what, told in changes if told]
     blocks = [
         f"**{escaped(title)}**: {counts}.",
         "\n".join(lines),
-        f"[The Dagster run]({dagster_url}) that made it, asset by asset.",
+        f"Beside the other refreshes: [figures]({charts_url}), [collages]({collages_url}) (choose Compare: collage). "
+        f"Asset by asset: [the Dagster run]({dagster_url}).",
         f"In SQL, with any DuckDB client: `duckdb -readonly '{database}' 'FROM concept_summary'`",
     ]
     return "\n\n".join(block for block in blocks if block)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from concept_assets.links import dagster_run_url
+from concept_assets.links import dagster_run_url, mlflow_runs_url
 from concept_assets.tracking.notes import counted, refresh_note
 from concept_assets.tracking.pictures import Shown, ShownConcept, log_pictures
 from concept_assets.tracking.store import (
@@ -35,6 +35,7 @@ from concept_lib.storage import Home
 
 CHARTED = 100
 """Refreshes of which each run holds the metrics, so that its charts draw a line over them."""
+REFRESHES = "tags.mode LIKE '%'"  # search for the runs of refreshes alone
 MAX_BATCH = 1_000  # metrics that MLflow takes at once
 
 
@@ -142,7 +143,7 @@ def _create(store: Store, home: Home, refresh: Tracked) -> str:
         "dagster_run_id": refresh.dagster_run_id,
         REFRESH: str(refresh.refresh_id),
         HOME: str(home.path),
-        NOTE: _note(home, refresh),
+        NOTE: _note(home, store, refresh),
     }
     name = (
         f"{refresh.refresh_id}: {refresh.title}"  # the number tells "same images, fit" from the next such run
@@ -151,7 +152,8 @@ def _create(store: Store, home: Home, refresh: Tracked) -> str:
     return str(run.info.run_id)
 
 
-def _note(home: Home, refresh: Tracked) -> str:
+def _note(home: Home, store: Store, refresh: Tracked) -> str:
+    runs = partial(mlflow_runs_url, refresh.settings.tracking, store.experiment_id, search=REFRESHES)
     labels = dict(zip(*(refresh.concepts[name].to_pylist() for name in ("concept_id", "label")), strict=True))
     known = {key: concept.label for key, concept in refresh.before.concepts.items()}
     sizes = (int(refresh.metrics[name]) for name in ("images", "concepts", "outliers", "failed"))
@@ -162,6 +164,8 @@ def _note(home: Home, refresh: Tracked) -> str:
         born=[labels[key] for key in labels if key not in known] if known else [],
         died=[known[key] for key in known if key not in labels],
         dagster_url=dagster_run_url(refresh.dagster_run_id),
+        charts_url=runs("CHART"),
+        collages_url=runs("ARTIFACT"),
         database=home.database,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from concept_assets.links import mlflow_run_url
+from concept_assets.links import mlflow_run_url, mlflow_runs_url
 from concept_assets.tracking.notes import counted, escaped, table
 from concept_assets.tracking.pictures import Shown, log_pictures
 from concept_assets.tracking.store import (
@@ -94,12 +94,27 @@ class ExperimentRun:
             [f"[{rank}]({self.trial_url(row['run_id'])})", *map(escaped, texts)]
             for row, (rank, *texts) in zip(rows, cells, strict=True)
         ]
-        note = "\n\n".join([_headline(self.name, len(rows), self.refresh_id), table(headings, linked), RULE])
+        note = "\n\n".join(
+            [
+                _headline(self.name, len(rows), self.refresh_id),
+                table(headings, linked),
+                RULE,
+                self._side_by_side(),
+            ]
+        )
         with _reached(self.home, self.section):
             self.store.client.log_table(
                 self.run_id, {name: [row[name] for row in rows] for name in rows[0]}, RANKING
             )
             self.store.client.set_tag(self.run_id, NOTE, note)
+
+    def _side_by_side(self) -> str:
+        search = f"tags.{PARENT} = '{self.run_id}'"
+        charts, collages = (
+            mlflow_runs_url(self.section, self.store.experiment_id, view, search)
+            for view in ("CHART", "ARTIFACT")
+        )
+        return f"Side by side: [figures]({charts}), [collages]({collages}) (choose Compare: collage); + opens the list."
 
     def _trial_note(self, trial: Trial) -> str:
         sizes = (int(trial.metrics[name]) for name in ("images", "concepts", "outliers"))
