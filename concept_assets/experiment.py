@@ -47,7 +47,6 @@ def try_settings(context: dg.OpExecutionContext, config: ExperimentConfig, stora
         {
             "mlflow_run": dg.MetadataValue.url(found.url),
             "trials": len(found.rows),
-            "best_score": found.rows[0]["score"] or 0.0,
             "ranking": dg.MetadataValue.md(
                 f"{table(headings, [[*map(escaped, row)] for row in cells])}\n\n{RULE}"
             ),
@@ -57,6 +56,7 @@ def try_settings(context: dg.OpExecutionContext, config: ExperimentConfig, stora
 
 @dg.job(
     name=EXPERIMENT_JOB,
+    config=dg.RunConfig(ops={"try_settings": ExperimentConfig()}),  # what the launchpad opens with
     # Under the name of the resource that a refresh takes its lock with; this one takes none.
     resource_defs={"storage": HomeResource(home=str(home_of_dagster().path))},
     description="Try settings on the published images: what would a refresh with them find? The trials are MLflow "

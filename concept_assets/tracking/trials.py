@@ -114,7 +114,10 @@ class ExperimentRun:
             mlflow_runs_url(self.section, self.store.experiment_id, view, search)
             for view in ("CHART", "ARTIFACT")
         )
-        return f"Side by side: [figures]({charts}), [collages]({collages}) (choose Compare: collage); + opens the list."
+        return (
+            f"Side by side: [figures]({charts}), [collages]({collages}). There + shows the trials; for collages choose "
+            "Table: concepts.json and Compare: collage."
+        )
 
     def _trial_note(self, trial: Trial) -> str:
         sizes = (int(trial.metrics[name]) for name in ("images", "concepts", "outliers"))

@@ -20,6 +20,7 @@ from concept_assets.environment import prepare
 from concept_assets.tracking.store import EXPERIMENT, HOME, NOTE, PARENT
 from concept_assets.trials import Outcome, experiment
 from concept_lib.errors import ConceptError
+from concept_lib.experiment.grid import points_of
 from concept_lib.storage import Home
 
 GRID = {"clustering.min_concept_size": ["5", "13"], "reduction.n_neighbors": ["6", "8"]}
@@ -189,7 +190,8 @@ def test_the_job_of_dagster_does_the_same(own_home: Home) -> None:
 
     prepare(own_home)
     job = defs.resolve_job_def("experiment")
-    assert dg.validate_run_config(job), "the launchpad's default is valid"
+    shown = dg.validate_run_config(job, job.run_config)["ops"]["try_settings"]["config"]
+    assert len(points_of(own_home, {key: list(map(str, shown["grid"][key])) for key in shown["grid"]})) == 2
     before = digests(own_home)
     result = job.execute_in_process(
         run_config={

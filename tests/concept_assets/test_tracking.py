@@ -59,6 +59,7 @@ def test_the_description_leads_to_the_dagster_run_and_to_the_database(tracked, r
     assert f"{row['n_images']} images in {row['n_concepts']} concepts" in note
     assert "there is no standing fit" in note
     assert f"/runs/{row['dagster_run_id']})" in note
+    assert "/#/experiments/1/runs?compareRunsMode=ARTIFACT&searchFilter=tags.mode%20LIKE%20%27%25%27" in note
     assert f"duckdb -readonly '{refreshed.database}' 'FROM concept_summary'" in note
 
 
