@@ -9,9 +9,9 @@ from concept_assets.automation import home_of_dagster
 from concept_assets.resources import HomeResource
 from concept_assets.tracking.notes import escaped, table
 from concept_assets.trials import experiment
+from concept_assets.watch import EXPERIMENT_JOB
 from concept_lib.experiment.ranking import RULE, ranking_texts
 
-EXPERIMENT_JOB = "experiment"
 SMALL_GRID = {"clustering.min_concept_size": [10, 20]}
 
 

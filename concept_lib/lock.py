@@ -61,3 +61,16 @@ def locked(
         yield
     finally:
         lock.release()
+
+
+def is_held(file: Path) -> bool:
+    """Whether any process holds a lock."""
+    from filelock import FileLock, Timeout
+
+    if not file.is_file():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
