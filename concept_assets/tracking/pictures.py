@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from concept_assets.tracking.store import EXPERIMENT
 from concept_lib.database.present import collage_name
 from concept_lib.pictures.card import collage_card
 from concept_lib.pictures.collage import encode_jpeg
@@ -130,15 +131,20 @@ def remove_pictures(
     Returns
     -------
     list of str
-        A line for each run whose pictures lie elsewhere, and must be removed by hand.
+        A line for each run whose pictures lie elsewhere, and must be removed by hand, and for the experiments there.
     """
     for folder in home.mlflow_artifacts.glob("*/artifacts"):
         if folder.parent.name not in innocent and (folder / PICTURES[-1]).is_file():
             shutil.rmtree(folder / PICTURES[0], ignore_errors=True)
             shutil.rmtree(folder / PICTURES[1], ignore_errors=True)
             (folder / PICTURES[-1]).unlink()
-    return [
-        f"remove by hand {', '.join(PICTURES)} of MLflow run {run_id} at {uri or 'its place outside this home'}"
+    what = f"remove by hand {', '.join(PICTURES)} of"
+    left = [
+        f"{what} MLflow run {run_id} at {uri or 'its place outside this home'}"
         for run_id, uri in runs.items()
         if uri is not None or not (home.mlflow_artifacts / run_id).is_dir()
+    ]
+    places = dict.fromkeys(uri for uri in runs.values() if uri is not None)
+    return left + [
+        f"{what} the MLflow runs with the tag {EXPERIMENT} at {uri}, if there are any" for uri in places
     ]
