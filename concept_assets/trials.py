@@ -84,15 +84,15 @@ def experiment(
         refresh_id, section = basis.published.refresh_id or 0, resolve(home).settings.tracking
         with tracked_experiment(home, section, name, len(points), refresh_id) as run:
             trials: list[Trial] = []
-            run_ids: dict[int, str] = {}
+            run_ids: dict[str, str] = {}  # by the name of the point
             progress(0, len(points))
             started_at = datetime.now(UTC)
             for trial in run_trials(basis, points):
-                run_ids[id(trial)] = run.log(trial, _shown(home, trial), started_at)
+                run_ids[point_name(trial.point)] = run.log(trial, _shown(home, trial), started_at)
                 trials.append(trial)
                 progress(len(trials), len(points))
                 started_at = datetime.now(UTC)
-            best = [run_ids[id(trial)] for trial in ranked(trials)]
+            best = [run_ids[point_name(trial.point)] for trial in ranked(trials)]
             rows = [row | {"run_id": run_id} for row, run_id in zip(ranking_rows(trials), best, strict=True)]
             run.log_ranking(rows)
         return Outcome(name, run.run_id, run.url, rows)
