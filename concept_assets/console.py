@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from concept_lib.experiment.ranking import ranking_texts
 from concept_lib.settings_sources import Resolved
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ STAGES = {
     "exemplar_collages": "making collages",
     "labels": "naming the concepts",
     "concept_database": "publishing",
+    "experiment": "trying settings",
 }
 
 
@@ -226,6 +228,17 @@ def refresh_lines(result: Mapping[str, Any]) -> list[Text]:
         "MLflow run": result["mlflow_run_id"] or "none: tracking is off or cannot be reached",
     }
     return [Text.assemble((f"{name:<13}", "dim"), str(value)) for name, value in lines.items()]
+
+
+def ranking_view(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Trials of an experiment, best first: rank, the settings that were tried, figures."""
+    headings, cells = ranking_texts(rows)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for place, row in enumerate(cells):
+        table.add_row(*map(Text, row), style="bold" if place == 0 else "")
+    return table
 
 
 def freed_lines(freed: Sequence[Freed], *, dry_run: bool) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
+from urllib.parse import quote, urlencode
 
 from concept_lib.settings import Tracking
 
@@ -54,6 +56,20 @@ def mlflow_table_url(section: Tracking, experiment_id: str | None) -> str:
     """
     where = "" if experiment_id is None else f"/{experiment_id}/runs?workflowType=machine_learning"
     return f"{_mlflow(section)}/#/experiments{where}"
+
+
+def mlflow_runs_url(
+    section: Tracking, experiment_id: str, view: Literal["CHART", "ARTIFACT"], search: str
+) -> str:
+    """Page of several MLflow runs side by side: their figures as charts, or their tables and collages.
+
+    Examples
+    --------
+    >>> mlflow_runs_url(Tracking(uri="http://tracking:5000"), "1", "CHART", "tags.experiment = 'sizes'")[:58]
+    'http://tracking:5000/#/experiments/1/runs?compareRunsMode='
+    """
+    query = {"compareRunsMode": view, "searchFilter": search, "workflowType": "machine_learning"}
+    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}"
 
 
 def is_server(uri: str | None) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concept_assets.environment import prepare
 from concept_assets.progress import Listener
 from concept_assets.refresh import Say, held, refresh
-from concept_assets.tracking import remove_pictures
+from concept_assets.tracking.pictures import remove_pictures
+from concept_assets.trials import one_at_a_time
 from concept_assets.undo import refuse_unpublished
 from concept_lib.cleaning import Freed
 from concept_lib.cleaning import clean as remove_needless
@@ -70,7 +71,7 @@ def forget(
     ):
         return None
     prepare(home)
-    with held(home, "concept forget", say):
+    with held(home, "concept forget", say), one_at_a_time(home, "concept forget", say):
         add_forgotten(home, image_id)
         done = refresh(home, {}, listener, say)
         purge(home, [image_id])

@@ -15,7 +15,7 @@ import pyarrow as pa
 from concept_assets.inputs import IMAGE_FOLDER, setting
 from concept_assets.progress import listener, warn
 from concept_assets.resources import Session
-from concept_assets.tracking import Tracked, tracked_run
+from concept_assets.tracking.refreshes import Tracked, tracked_run
 from concept_assets.versioning import Staged, current, dependencies, fingerprint, stage, staged
 from concept_lib.database.history import (
     committed_histories,
@@ -25,6 +25,7 @@ from concept_lib.database.history import (
 )
 from concept_lib.database.kept import State, asset_versions, kept_states
 from concept_lib.database.past import Account, assignment_of, past_tables, stability_metrics, title_of
+from concept_lib.database.queries import refresh_table
 from concept_lib.database.rebuild import replace_state, state_tables
 from concept_lib.database.state import DATABASE, MODEL, Published
 from concept_lib.disk import check_space
@@ -64,8 +65,8 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
     with tracked_run(home, told, partial(warn, context)) as mlflow_run_id:
         account = Account(
             refresh_id=refresh_id,
-            mode=told.tags["mode"],
-            reason=assets["clusters"].info["reason"] if told.tags["mode"] == "fit" else None,
+            mode=told.mode,
+            reason=told.reason,
             title=told.title,
             started_at=session.started_at,
             published_at=datetime.now(UTC),
@@ -190,16 +191,18 @@ def _told(
         "seconds_total": (datetime.now(UTC) - session.started_at).total_seconds(),
     }
     return Tracked(
+        refresh_id=session.refresh_id,
         title=title,
+        mode=mode,
+        reason=assets["clusters"].info["reason"] if mode == "fit" else None,
         started_at=session.started_at,
-        tags={
-            "mode": mode,
-            "dagster_run_id": context.run.run_id,
-            "refresh_id": str(present["schema_info"]["refresh_id"][0]),
-        },
+        dagster_run_id=context.run.run_id,
         metrics={name: float(value) for name, value in metrics.items()},
         settings=session.settings,
         concepts=present["concepts"].sort_by([("n_images", "descending"), ("concept_id", "ascending")]),
+        images=present["concept_images"],
+        before=session.published,
+        past=refresh_table(session.home.database) if session.home.database.is_file() else [],
         source=str(session.inputs.folder),
         digest=session.inputs.versions[IMAGE_FOLDER],
     )

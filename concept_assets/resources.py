@@ -81,6 +81,16 @@ class Session:
         )
 
 
+class HomeResource(dg.ConfigurableResource[None]):
+    """The home folder for those who only read what is published: it takes no lock."""
+
+    home: str
+
+    def open(self) -> Home:
+        """The home."""
+        return Home(Path(self.home))
+
+
 class StorageResource(dg.ConfigurableResource[None]):
     """The home folder, held under its lock for the length of a run."""
 

@@ -13,10 +13,9 @@ from concept_assets.progress import warn
 from concept_assets.resources import Session
 from concept_lib.database.members import raw_clusters, standing_state
 from concept_lib.modeling.membership import Standing
+from concept_lib.settings import REFIT_RULES as REFIT_RULES
 from concept_lib.settings import Settings
 from concept_lib.storage import StoredAsset
-
-REFIT_RULES = {"refit", "refit_after", "refit_outliers"}  # say when to fit, not how
 
 
 @dataclass(frozen=True, slots=True)

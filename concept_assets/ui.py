@@ -102,19 +102,16 @@ def _prepared(home: Home, tracking: Tracking) -> str | None:
 
 
 def _make_stores(folder: Path, tracking: Tracking) -> str | None:
-    from concept_assets.tracking import _client, _errors, _experiment, _line
+    from concept_assets.tracking.store import open_store, store_errors, trouble
 
     home = Home(folder)
     prepare(home)
     if links.is_server(tracking.uri):
         return None
     try:
-        return _experiment(_client(home, tracking), home, tracking)
-    except _errors() as error:
-        store = tracking.uri or home.mlflow_database
-        raise ConceptError(
-            f"MLflow's store {store} cannot be opened: {_line(error)}; try again later"
-        ) from None
+        return open_store(home, tracking).experiment_id
+    except store_errors() as error:
+        raise ConceptError(trouble(home, tracking, error)) from None
 
 
 def _start_mlflow(servers: Servers, store: str, port: int) -> None:

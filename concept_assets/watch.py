@@ -19,12 +19,14 @@ from concept_lib.database.publish import remove_stale_logs
 from concept_lib.database.state import published_state
 from concept_lib.errors import ConceptError
 from concept_lib.images.walk import folder_stamp
-from concept_lib.lock import locked
+from concept_lib.lock import is_held, locked
 from concept_lib.settings import Settings
 from concept_lib.settings_sources import resolve
 from concept_lib.storage import Home, canonical_json
 
 WAITS = (60.0, 300.0, 1800.0)  # seconds after the first, the second and each further failure in a row
+LOOKED_BACK = 30  # runs
+EXPERIMENT_JOB = "experiment"  # changes nothing that a refresh reads
 SILENT_SECONDS = 300.0  # a run that neither holds the home nor has said anything for so long is dead
 _PROCESS = uuid4().hex  # a new process may be new code, which looks at everything once
 
@@ -87,7 +89,7 @@ def decide(instance: dg.DagsterInstance, home: Home, memory: Memory, now: float)
     try:
         with locked(home, "the watching sensor"):
             remove_stale_logs(home.database)
-            if reason := pause(home) or in_progress(instance, now) or retry_wait(instance, now):
+            if reason := pause(home) or in_progress(instance, home, now) or retry_wait(instance, now):
                 return Decision(memory, reason)
             return _look(instance, home, memory, now)
     except ConceptError as error:
@@ -101,16 +103,21 @@ def pause(home: Home) -> str | None:
     return f"paused: {home.paused.read_text().strip()}; go on with: concept resume"
 
 
-def in_progress(instance: dg.DagsterInstance, now: float) -> str | None:
-    """Which run is under way, if any; called under the lock on the home.
+def in_progress(instance: dg.DagsterInstance, home: Home, now: float) -> str | None:
+    """Which refresh is under way, if any; called under the lock on the home.
 
-    A run works under that lock, so one that was killed is known by its silence: it is recorded as failed.
+    A refresh works under that lock, so one that was killed is known by its silence: it is recorded as failed. So is an
+    experiment, by its own lock, lest it keep its place in the queue; nothing else waits for one.
     """
     for record in instance.get_run_records(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
         run = record.dagster_run
-        if run.status != dg.DagsterRunStatus.QUEUED and now - _last_word(instance, record) > SILENT_SECONDS:
+        silent = (
+            run.status != dg.DagsterRunStatus.QUEUED and now - _last_word(instance, record) > SILENT_SECONDS
+        )
+        aside = run.job_name == EXPERIMENT_JOB
+        if silent and not (aside and is_held(home.experiment_lock)):
             instance.report_run_failed(run, "The process of this run is gone.")
-        else:
+        elif not aside:
             return f"run {run.run_id} is {run.status.value.lower()}"
     return None
 
@@ -122,8 +129,9 @@ def _last_word(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
 
 
 def retry_wait(instance: dg.DagsterInstance, now: float) -> str | None:
-    """How long to wait after runs that failed or were cancelled, if at all."""
-    ended = instance.get_run_records(dg.RunsFilter(statuses=FINISHED_STATUSES), limit=len(WAITS))
+    """How long to wait after refreshes that failed or were cancelled, if at all."""
+    found = instance.get_run_records(dg.RunsFilter(statuses=FINISHED_STATUSES), limit=LOOKED_BACK)
+    ended = [record for record in found if record.dagster_run.job_name != EXPERIMENT_JOB]
     failed = list(takewhile(lambda record: record.dagster_run.status != dg.DagsterRunStatus.SUCCESS, ended))
     if not failed:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home, write_file
@@ -12,7 +13,12 @@ from concept_lib.storage import Home, write_file
 
 @contextmanager
 def locked(
-    home: Home, who: str, *, timeout_s: float = 0, on_wait: Callable[[str], None] = lambda _: None
+    home: Home,
+    who: str,
+    *,
+    file: Path | None = None,
+    timeout_s: float = 0,
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold the home while a refresh runs; the lock goes with the process, however it ends.
 
@@ -22,6 +28,8 @@ def locked(
         Made where it is missing.
     who
         What a waiting process is told.
+    file
+        Another lock of the home than the one of its refreshes.
     timeout_s
         Seconds to wait for another holder.
     on_wait
@@ -35,9 +43,10 @@ def locked(
     from filelock import FileLock, Timeout
 
     home.path.mkdir(parents=True, exist_ok=True)
-    holder = home.lock_file.with_suffix(".holder")
+    file = file or home.lock_file
+    holder = file.with_suffix(".holder")
     # A singleton counts its holders: the command line and Dagster's resource share it in one process.
-    lock = FileLock(home.lock_file, is_singleton=True)
+    lock = FileLock(file, is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -52,3 +61,16 @@ def locked(
         yield
     finally:
         lock.release()
+
+
+def is_held(file: Path) -> bool:
+    """Whether any process holds a lock."""
+    from filelock import FileLock, Timeout
+
+    if not file.is_file():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -12,6 +12,8 @@ from pydantic.config import JsonDict
 from concept_lib.storage import canonical_json
 
 _MACHINE: JsonDict = {"machine": True}  # says how a machine works, not what comes out: never in a fingerprint
+REFIT_RULES = {"refit", "refit_after", "refit_outliers"}  # of the reduction: say when to fit, not how
+_APART = {"tracking"}  # sections that change nothing but where results are told
 MAX_SEED = 2**32 - 1
 
 
@@ -178,11 +180,28 @@ class Settings(Section):
         >>> busy.version("images") == Settings().version("images")
         True
         """
+        return hashlib.sha256(canonical_json(self._results(section))).hexdigest()[:32]
+
+    def compared(self) -> dict[str, str]:
+        """Settings that a person compares two results by: those that bear on them and are set, as text.
+
+        Examples
+        --------
+        >>> found = Settings().compared()
+        >>> found["reduction.n_neighbors"], "images.workers" in found, "clustering.min_samples" in found
+        ('15', False, False)
+        """
+        sections = [name for name in SECTIONS if name not in _APART]
+        values = {f"{name}.{key}": value for name in sections for key, value in self._results(name).items()}
+        return {key: str(value) for key, value in values.items() if value is not None}
+
+    def _results(self, section: str) -> dict[str, Any]:
+        """Values of one section that bear on its results."""
         part: Section = getattr(self, section)
         machine = {
             name for name, field in type(part).model_fields.items() if field.json_schema_extra == _MACHINE
         }
-        return hashlib.sha256(canonical_json(part.model_dump(exclude=machine))).hexdigest()[:32]
+        return part.model_dump(exclude=machine)
 
 
 SECTIONS: Mapping[str, type[Section]] = {

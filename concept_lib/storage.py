@@ -173,6 +173,7 @@ class Home:
         self.settings_file = self.path / "settings.toml"  # what the command line keeps
         self.config_pointer = self.path / "concept_toml_path"  # where the concept.toml in force lies
         self.lock_file = self.path / "refresh.lock"  # held while a refresh runs
+        self.experiment_lock = self.path / "experiment.lock"  # held while an experiment logs pictures
         self.paused = (
             self.path / "paused"
         )  # why no refresh starts by itself, in one line; absent where it may

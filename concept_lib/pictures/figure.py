@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from concept_lib.pictures.drawing import DPI, INK, QUIET, any_script, blank, render
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PANELS = 9
-DPI = 100
 PANEL_WIDTH, MARGIN, GUTTER = 540, 60, 44  # px
 TITLE_SIZE, SUBTITLE_SIZE, HEADER = 24, 17, 74  # px: text heights, and room above a collage
 MAX_PANEL_HEIGHT = 480  # px
-INK, QUIET, PAPER = "#1c1e21", "#767b82", "#ffffff"
 
 
 def overview_figure(
@@ -47,7 +45,7 @@ def overview_figure(
         When the three differ in length.
     """
     panels = list(zip(collages, titles, subtitles, strict=True))[:MAX_PANELS]
-    return _render(_grid(panels) if panels else _empty())
+    return render(_grid(panels) if panels else _empty())
 
 
 def _grid(panels: Sequence[tuple[Image.Image, str, str]]) -> Figure:
@@ -58,7 +56,7 @@ def _grid(panels: Sequence[tuple[Image.Image, str, str]]) -> Figure:
     heights = [max(fitted[i].height for i in row) for row in rows]
     width = 2 * MARGIN + n_columns * PANEL_WIDTH + (n_columns - 1) * GUTTER
     height = 2 * MARGIN + sum(heights) + len(rows) * HEADER + (len(rows) - 1) * GUTTER
-    figure = _blank(width, height)
+    figure = blank(width, height)
     top = MARGIN
     for row, row_height in zip(rows, heights, strict=True):
         for column, index in enumerate(row):
@@ -76,7 +74,7 @@ def _grid(panels: Sequence[tuple[Image.Image, str, str]]) -> Figure:
 def _empty() -> Figure:
     """Say calmly that there is nothing to show."""
     width, height = 2 * MARGIN + 2 * PANEL_WIDTH + GUTTER, 420
-    figure = _blank(width, height)
+    figure = blank(width, height)
     lines = (
         ("No concepts yet", TITLE_SIZE + 8, INK, "bold", 0.56),
         (
@@ -91,16 +89,6 @@ def _empty() -> Figure:
         figure.text(
             0.5, y, line, ha="center", va="center", fontsize=size * 72 / DPI, color=color, fontweight=weight
         )
-    return figure
-
-
-def _blank(width: int, height: int) -> Figure:
-    """Make a figure of a size in pixels, outside pyplot's global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
-    FigureCanvasAgg(figure)
     return figure
 
 
@@ -128,21 +116,8 @@ def _text(
         fontweight=weight,
         parse_math=False,  # a dollar sign in a word is a dollar sign
     )
-    with _any_script():
+    with any_script():
         while len(line) > 1 and text.get_window_extent().width > PANEL_WIDTH:
             shorter, _, _ = line.rpartition(" ")  # whole words go first
             line = (shorter or line[:-1]).rstrip(",")
             text.set_text(line + " …" if shorter else line + "…")
-
-
-def _render(figure: Figure) -> bytes:
-    """PNG bytes, the same for the same figure."""
-    buffer = io.BytesIO()
-    with _any_script():
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _any_script() -> warnings.catch_warnings:
-    """Context in which a script that the bundled font lacks shows as boxes, without a warning a glyph."""
-    return warnings.catch_warnings(action="ignore", category=UserWarning)

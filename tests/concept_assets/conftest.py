@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +56,7 @@ def listener() -> Recorder:
 
 
 Run = Callable[..., tuple[dict[str, Any], Recorder]]
+Copy = Callable[..., Home]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -148,10 +143,39 @@ def refreshed(gallery: Path, run: Run, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def twice(refreshed: Home, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def copy_home(refreshed: Home) -> Copy:
+    """Copies a home and its folder, by default the refreshed one, to change at will."""
+
+    def copied(folder: Path, home: Home = refreshed) -> Home:
+        shutil.copytree(home.path.parent, folder)
+        copy = Home(folder / "home")
+        text = copy.settings_file.read_text().replace(str(home.path.parent), str(folder))
+        copy.settings_file.write_text(text)
+        _move_artifacts(copy, home.mlflow_artifacts.as_uri())
+        return copy
+
+    return copied
+
+
+@pytest.fixture
+def own_home(copy_home: Copy, tmp_path: Path) -> Home:
+    """A copy of the refreshed home for one test."""
+    return copy_home(tmp_path / "own")
+
+
+def _move_artifacts(home: Home, old: str) -> None:
+    """Let MLflow, which keeps absolute places, find those of a copied home in the copy."""
+    new = home.mlflow_artifacts.as_uri()
+    with contextlib.closing(sqlite3.connect(home.mlflow_database)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))
+
+
+@pytest.fixture(scope="session")
+def twice(copy_home: Copy, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home after two refreshes, with a copied file, a broken one, and five images that left. Read it."""
     folder = tmp_path_factory.mktemp("twice")
-    home = _copied(refreshed, folder / "own")
+    home = copy_home(folder / "own")
     photos = folder / "own" / "photos"
     shutil.copy(photos / "pizza" / "03.jpg", photos / "pizza" / "pizza_003.jpg")
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
@@ -163,121 +187,6 @@ def twice(refreshed: Home, run: Run, tmp_path_factory: pytest.TempPathFactory) -
     os.environ.clear()
     os.environ.update(saved)
     return home
-
-
-@dataclass
-class Served:
-    """A home under `concept ui`."""
-
-    home: Home
-    process: subprocess.Popen[str]
-    lines: list[str]
-    port: int
-
-    def get(self, address: str, question: object = None) -> Any:
-        """Ask a server of it in JSON."""
-        body = None if question is None else json.dumps(question).encode()
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read())
-
-    def graphql(self, query: str) -> Any:
-        """Ask Dagster."""
-        answer = self.get(f"http://127.0.0.1:{self.port}/graphql", {"query": query})
-        assert "errors" not in answer, answer
-        return answer["data"]
-
-    def mlflow(self, path: str, question: object = None) -> Any:
-        """Ask MLflow."""
-        return self.get(f"http://127.0.0.1:{self.port + 1}/api/2.0/mlflow/{path}", question)
-
-
-@pytest.fixture(scope="session")
-def serve() -> Callable[[Home], AbstractContextManager[Served]]:
-    """Start the real `concept ui` on a home, from another folder and on free ports."""
-
-    @contextlib.contextmanager
-    def started(home: Home) -> Iterator[Served]:
-        port = free_ports()
-        home.path.mkdir(parents=True, exist_ok=True)
-        known = {
-            name: value for name, value in os.environ.items() if not name.startswith(("CONCEPT_", "DAGSTER_"))
-        }
-        command = [
-            sys.executable,
-            "-m",
-            "concept_assets.cli",
-            "ui",
-            "--home",
-            home.path,
-            "--port-base",
-            str(port),
-        ]
-        errors = home.path.parent / "ui.err"
-        with (
-            errors.open("w") as said,
-            subprocess.Popen(
-                command,
-                cwd=home.path.parent,
-                env={**known, "PYTHONPATH": str(CHECKOUT)},
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-            ) as process,
-        ):
-            try:
-                assert process.stdout is not None
-                lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
-                assert all(lines), errors.read_text()
-                yield Served(home, process, lines, port)
-            finally:
-                process.terminate()
-
-    return started
-
-
-def free_ports() -> int:
-    """The first of two ports in a row on which nobody listens."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return int(port)
-
-
-@pytest.fixture(scope="session")
-def served(
-    twice: Home,
-    run: Run,
-    serve: Callable[[Home], AbstractContextManager[Served]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Served]:
-    """A home under `concept ui`, whose third refresh was made meanwhile. Read it."""
-    home = _copied(twice, tmp_path_factory.mktemp("served") / "own")
-    home.paused.write_text("while the tests look at it")  # the daemon must not make a fourth
-    with serve(home) as found:
-        saved = dict(os.environ)
-        with contextlib.chdir(home.path.parent):
-            run(home, {"labels.n_words": "4"})
-        os.environ.clear()
-        os.environ.update(saved)
-        yield found
-
-
-@pytest.fixture
-def own_home(refreshed: Home, tmp_path: Path) -> Home:
-    """A copy of the refreshed home and its folder, to change at will."""
-    return _copied(refreshed, tmp_path / "own")
-
-
-def _copied(home: Home, folder: Path) -> Home:
-    """Copy a home and its folder of images into a new folder."""
-    shutil.copytree(home.path.parent, folder)
-    copy = Home(folder / "home")
-    copy.settings_file.write_text(copy.settings_file.read_text().replace(str(home.path.parent), str(folder)))
-    return copy
 
 
 @pytest.fixture

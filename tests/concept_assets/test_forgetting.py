@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from concept_assets.oblivion import forget
+from concept_assets.trials import experiment
 from concept_assets.undo import refreshes
 from concept_lib import forgetting
 from concept_lib.database.integrity import dangling_references
@@ -64,6 +65,9 @@ def test_a_forgotten_image_leaves_no_trace(
     [(run_id,)] = rows(own_home, "SELECT mlflow_run_id FROM refreshes WHERE refresh_id = 1")
     artifacts = own_home.mlflow_artifacts / run_id / "artifacts"
     assert all((artifacts / name).exists() for name in PICTURES)
+    trial = experiment(own_home, {"labels.n_shown": ["1"]}, None, lambda *_: None, print).rows[0]["run_id"]
+    tried = own_home.mlflow_artifacts / trial / "artifacts"
+    assert all((tried / name).exists() for name in PICTURES)
     before = rows(own_home, "SELECT image_id, concept_id FROM membership_at(1) ORDER BY ALL")
     vectors = rows(own_home, "SELECT refresh_id, concept_id, embedding FROM concept_history ORDER BY ALL")
 
@@ -90,8 +94,10 @@ def test_a_forgotten_image_leaves_no_trace(
     ]
     for table in ("images", "concept_images", "image_embeddings"):
         assert rows(own_home, f"SELECT count(*) FROM {table} WHERE image_id = '{image_id}'") == [(0,)], table
-    assert not any((artifacts / name).exists() for name in PICTURES)
-    assert (artifacts / "concepts.json").is_file()
+    for folder in (artifacts, tried):
+        assert not any((folder / name).exists() for name in PICTURES)
+        assert (folder / "concepts.json").is_file()
+        assert {path.name for path in folder.rglob("*.*")} == {"concepts.json", "map.png"}
     assert len(list(own_home.asset_folder("exemplar_collages").glob("*/meta.json"))) == 1
     [(present,)] = rows(
         own_home,

@@ -16,8 +16,17 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from concept_assets.automation import hourly_refresh, nightly_verify, watch
 from concept_assets.definitions import ASSETS
 from concept_assets.staleness import selection, stale_assets
+from concept_assets.trials import one_at_a_time
 from concept_assets.versioning import dependencies, stage, staged
-from concept_assets.watch import SILENT_SECONDS, Decision, Memory, decide, in_progress, retry_wait
+from concept_assets.watch import (
+    EXPERIMENT_JOB,
+    SILENT_SECONDS,
+    Decision,
+    Memory,
+    decide,
+    in_progress,
+    retry_wait,
+)
 from concept_lib.database.state import published_state
 from concept_lib.images.sample import render
 from concept_lib.lock import locked
@@ -174,11 +183,13 @@ def nothing_much() -> None:
     """Stands for any run of the home."""
 
 
-def record(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+def record(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, job: dg.JobDefinition = nothing_much
+) -> dg.DagsterRun:
     if status == dg.DagsterRunStatus.QUEUED:  # by an event it would need a code location
         origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "there").get_job_origin("job")
-        return instance.create_run_for_job(nothing_much, status=status, remote_job_origin=origin)
-    run = instance.create_run_for_job(nothing_much)
+        return instance.create_run_for_job(job, status=status, remote_job_origin=origin)
+    run = instance.create_run_for_job(job)
     events = {
         dg.DagsterRunStatus.STARTED: [dg.DagsterEventType.RUN_START],
         dg.DagsterRunStatus.SUCCESS: [dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_SUCCESS],
@@ -207,16 +218,48 @@ def run_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
     return found.create_timestamp.timestamp()
 
 
-def test_a_run_whose_process_is_gone_is_recorded_as_failed(instance) -> None:
+def test_a_run_whose_process_is_gone_is_recorded_as_failed(instance, tmp_path: Path) -> None:
+    home = Home(tmp_path)
     run = record(instance, dg.DagsterRunStatus.STARTED)
     now = run_time(instance, run)
-    assert in_progress(instance, now + SILENT_SECONDS - 10) is not None
-    assert in_progress(instance, now + SILENT_SECONDS + 10) is None
+    assert in_progress(instance, home, now + SILENT_SECONDS - 10) is not None
+    assert in_progress(instance, home, now + SILENT_SECONDS + 10) is None
     found = instance.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.FAILURE
     queued = record(instance, dg.DagsterRunStatus.QUEUED)
-    assert in_progress(instance, now + 10 * SILENT_SECONDS) == f"run {queued.run_id} is queued"
+    assert in_progress(instance, home, now + 10 * SILENT_SECONDS) == f"run {queued.run_id} is queued"
+
+
+@dg.job(name=EXPERIMENT_JOB)
+def some_experiment() -> None:
+    """Stands for an experiment."""
+
+
+def test_an_experiment_holds_nothing_up(instance, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    run = record(instance, dg.DagsterRunStatus.STARTED, some_experiment)
+    now = run_time(instance, run)
+    assert in_progress(instance, home, now) is None
+    taken, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with one_at_a_time(home, "an experiment", print):
+            taken.set()
+            done.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    try:
+        assert taken.wait(60)
+        assert in_progress(instance, home, now + 2 * SILENT_SECONDS) is None
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED, "it is at work"
+    finally:
+        done.set()
+        other.join()
+    assert in_progress(instance, home, now + 2 * SILENT_SECONDS) is None
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE, "its process is gone"
+    assert retry_wait(instance, now) is None, "no refresh has failed"
 
 
 def test_after_failures_it_waits_longer_each_time(instance) -> None:
