@@ -10,6 +10,7 @@ import dagster as dg
 
 from concept_assets.automation import REFRESH_JOB
 from concept_assets.environment import prepare
+from concept_assets.failures import RefreshFailure
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
 from concept_assets.staleness import damaged_assets, stale_assets
@@ -23,6 +24,7 @@ from concept_lib.storage import Home
 
 Say: TypeAlias = Callable[[str], None]
 LOCK_SECONDS = 24 * 3600.0
+CLEAR = {ConceptError.__name__, RefreshFailure.__name__}
 INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -123,7 +125,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
         last = error
         while error is not None:
             text = (error.message.strip().partition(": ")[2].splitlines() or [""])[0]
-            if error.cls_name == ConceptError.__name__:
+            if error.cls_name in CLEAR:
                 return text
             if error.cls_name in INTERRUPTS:
                 raise KeyboardInterrupt

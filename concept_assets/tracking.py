@@ -256,3 +256,12 @@ def remove_pictures(
         for run_id, uri in runs.items()
         if uri is not None or not (home.mlflow_artifacts / run_id).is_dir()
     ]
+
+
+def experiment_of(home: Home, section: Tracking, run_id: str, warn: Callable[[str], None]) -> str | None:
+    """Experiment of a run, which the address of its page names; None, with a warning, where it cannot be asked for."""
+    try:
+        return str(_client(home, section).get_run(run_id).info.experiment_id)
+    except _errors() as error:
+        warn(f"MLflow cannot be asked for the page of run {run_id}: {_line(error)}")
+        return None
