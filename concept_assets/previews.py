@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
+from pathlib import Path
 
 import dagster as dg
 from PIL import Image
@@ -38,13 +39,11 @@ def preview(picture: bytes, what: str) -> dg.MarkdownMetadataValue:
     )
 
 
-def thumbnails(home: Home, image_ids: Sequence[str]) -> list[Image.Image]:
-    """Thumbnails for a preview; those that cannot be read are left out, for a preview stops no refresh."""
-    found = []
-    for image_id in image_ids:
-        with suppress(OSError), Image.open(home.thumbnail(image_id)) as picture:
-            found.append(picture.convert("RGB"))
-    return found
+def readable(path: Path) -> Image.Image | None:
+    """A picture for a preview; None where it cannot be read, for a preview stops no refresh."""
+    with suppress(OSError), Image.open(path) as picture:
+        return picture.convert("RGB")
+    return None
 
 
 def remove_previews(home: Home, keep: str | None) -> None:

@@ -109,7 +109,7 @@ def run_job(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> st
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
-    """One line that says why a run failed: the first error of a step, else of the run.
+    """One line that says why a run failed: the first check that stopped it, or error of a step, else of the run.
 
     Raises
     ------
@@ -118,6 +118,11 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     """
     story = f"Dagster run {result.run_id} holds the whole story"
     for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            stopped = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+            if stopped and check.description:
+                return f"{check.asset_key.to_user_string()}: {check.description}"
         if event.is_step_failure:
             error = event.step_failure_data.error
         else:

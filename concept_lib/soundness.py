@@ -27,15 +27,15 @@ def vector_problems(vectors: npt.NDArray[np.floating], n_expected: int) -> Probl
     Examples
     --------
     >>> vector_problems(np.array([[1.0, 0.0], [np.nan, 0.0], [3.0, 4.0]]), 4)
-    {'not finite': 1, 'not of length 1': 1, 'missing or too many': 1}
+    {'vectors not finite': 1, 'vectors not of length 1': 1, 'vectors missing or too many': 1}
     """
     squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     finite = np.isfinite(squares)
     off = np.abs(np.sqrt(squares, where=finite, out=np.ones_like(squares)) - 1) > UNIT_TOLERANCE
     return {
-        "not finite": int((~finite).sum()),
-        "not of length 1": int((finite & off).sum()),
-        "missing or too many": abs(len(vectors) - n_expected),
+        "vectors not finite": int((~finite).sum()),
+        "vectors not of length 1": int((finite & off).sum()),
+        "vectors missing or too many": abs(len(vectors) - n_expected),
     }
 
 
@@ -57,7 +57,7 @@ def layout_problems(
     return {
         "images without a place in the space": _not_finite(space),
         "images without a place on the map": _not_finite(plane),
-        "missing or too many": abs(len(space) - n_expected) + abs(len(plane) - n_expected),
+        "places missing or too many": abs(len(space) - n_expected) + abs(len(plane) - n_expected),
     }
 
 

@@ -97,7 +97,7 @@ def reduced_vectors(
         image_ids = current(session.home, "image_embeddings").table("ids")["image_id"].to_pylist()
         known = session.published.assignment
         concept_ids = np.array([known.get(image_id, -1) for image_id in image_ids], np.int32)
-        return {**_reduced(stored), PREVIEW: _map(np.asarray(stored.array("map")), concept_ids)}
+        return {PREVIEW: _map(np.asarray(stored.array("map")), concept_ids), **_reduced(stored)}
 
     return session.run(context, compute, metadata)
 
@@ -260,6 +260,7 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
     members, sizes = stored.table("members"), stored.table("concepts")["n_images"].to_pylist()
     outliers = pc.sum(pc.equal(members["concept_id"], -1)).as_py() or 0
     return {
+        PREVIEW: preview(size_histogram(sizes, outliers), "how many concepts have how many images"),
         "dagster/row_count": members.num_rows,
         "images": members.num_rows,
         "concepts": len(sizes),
@@ -269,5 +270,4 @@ def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
         "min_concept_size": stored.info["min_concept_size"],
         **stored.info["metrics"],
         "dagster/column_schema": column_schema("clusters", stored.array("vectors").shape[1]),
-        PREVIEW: preview(size_histogram(sizes, outliers), "how many concepts have how many images"),
     }

@@ -6,14 +6,13 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pyarrow.compute as pc
-from PIL import Image
 
 from concept_assets.assets.concepts import clusters
 from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
 from concept_assets.assets.vocabulary import vocabulary
 from concept_assets.columns import column_schema
 from concept_assets.inputs import CURATION, key, setting
-from concept_assets.previews import PREVIEW, preview, thumbnails
+from concept_assets.previews import PREVIEW, preview, readable
 from concept_assets.progress import warn
 from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream, current
@@ -29,7 +28,7 @@ from concept_lib.database.naming import (
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.naming import Hedging, Naming, name_concepts
-from concept_lib.pictures.collage import MAT, make_collage
+from concept_lib.pictures.collage import make_collage
 from concept_lib.pictures.preview import CELL, MAX_CELLS, contact_sheet, small_webp
 from concept_lib.settings import Labels
 from concept_lib.storage import Contents, Home, StoredAsset
@@ -78,7 +77,7 @@ def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         )
 
     def metadata(stored: StoredAsset) -> Mapping[str, Any]:
-        return {**_labels(stored), **_shown(session.home, current(session.home, "clusters"), stored)}
+        return {**_shown(session.home, current(session.home, "clusters"), stored), **_labels(stored)}
 
     return session.run(context, compute, metadata)
 
@@ -154,8 +153,9 @@ def _shown(home: Home, clusters: StoredAsset, stored: StoredAsset) -> Mapping[st
     words = best_words(stored.table("words"))
     pictures, titles, subtitles = [], [], []
     for concept_id, n_images in largest[:MAX_CELLS]:
-        found = thumbnails(home, exemplars[concept_id])
-        pictures.append(make_collage(found, width=2 * CELL[0]) if found else Image.new("RGB", CELL, MAT))
+        found = [readable(home.thumbnail(image_id)) for image_id in exemplars[concept_id]]
+        shown = [picture for picture in found if picture is not None]
+        pictures.append(make_collage(shown, width=2 * CELL[0]) if shown else None)
         titles.append(labels[concept_id]["label"])
         subtitles.append(f"concept {concept_id}, {n_images:,} images")
     sheet = contact_sheet(pictures, titles, subtitles)
@@ -164,15 +164,15 @@ def _shown(home: Home, clusters: StoredAsset, stored: StoredAsset) -> Mapping[st
             "concept": concept_id,
             "label": labels[concept_id]["label"],
             "images": n_images,
-            "confidence": labels[concept_id]["label_confidence"],
+            "confidence": _rounded(labels[concept_id]["label_confidence"]),
             "nearest words": ", ".join(words.get(concept_id, [])),
         }
         for concept_id, n_images in largest
     ]
-    return {PREVIEW: preview(small_webp(sheet), "the largest concepts with their names"), **_table(rows)}
+    table = {"largest": dg.MetadataValue.table([dg.TableRecord(row) for row in rows])} if rows else {}
+    return {PREVIEW: preview(small_webp(sheet), "the largest concepts with their names"), **table}
 
 
-def _table(rows: list[dict[str, Any]]) -> Mapping[str, Any]:
-    """Rows as a table of Dagster's, which takes no empty value; without a row there is none."""
-    told = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
-    return {"largest": dg.MetadataValue.table([dg.TableRecord(row) for row in told])} if told else {}
+def _rounded(confidence: float | None) -> float | str:
+    """As a table shows it; Dagster's takes no empty value."""
+    return "" if confidence is None else round(confidence, 2)

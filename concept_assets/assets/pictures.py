@@ -10,7 +10,7 @@ from PIL import Image
 from concept_assets.assets.concepts import clusters
 from concept_assets.columns import column_schema
 from concept_assets.inputs import key, setting
-from concept_assets.previews import PREVIEW, preview
+from concept_assets.previews import PREVIEW, preview, readable
 from concept_assets.progress import reporter
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream, current
@@ -61,7 +61,7 @@ def exemplar_collages(
         concepts = current(session.home, "clusters").table("concepts")
         n_collages = len(stored.digests)
         counts = {"dagster/row_count": n_collages, "collages": n_collages}
-        return {**counts, PREVIEW: _preview(stored, largest_concepts(concepts, MAX_CELLS))}
+        return {PREVIEW: _preview(stored, largest_concepts(concepts, MAX_CELLS)), **counts}
 
     return session.run(context, compute, metadata)
 
@@ -80,10 +80,7 @@ def _thumbnail(path: Path) -> Image.Image:
 
 def _preview(stored: StoredAsset, largest: Sequence[tuple[int, int]]) -> dg.MarkdownMetadataValue:
     """The collages of the largest concepts on one sheet."""
-    collages = []
-    for concept_id, _ in largest:
-        with Image.open(stored.file(collage_name(concept_id))) as collage:
-            collages.append(collage.convert("RGB"))
+    collages = [readable(stored.file(collage_name(concept_id))) for concept_id, _ in largest]
     sheet = contact_sheet(
         collages,
         [f"concept {concept_id}" for concept_id, _ in largest],

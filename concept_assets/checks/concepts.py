@@ -46,7 +46,7 @@ def concepts_are_whole(storage: StorageResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=clusters)
 def few_outliers(storage: StorageResource) -> dg.AssetCheckResult:
-    """At most half of the images belong to no concept."""
+    """At most half of the images belong to no concept: a collection of outliers says little."""
     members = current(storage.session.home, "clusters").table("members")["concept_id"].to_pylist()
     return warning(
         "share of outliers",

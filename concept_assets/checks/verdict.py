@@ -23,8 +23,8 @@ def proof(problems: Mapping[str, int], remedy: str, **facts: int) -> dg.AssetChe
 
     Examples
     --------
-    >>> proof({"not finite": 2, "missing": 0}, "embed them again", images=9).description
-    'not finite: 2; embed them again'
+    >>> proof({"vectors not finite": 2, "missing": 0}, "embed them again", images=9).description
+    'vectors not finite: 2; embed them again'
     """
     broken = [f"{rule}: {count:,}" for rule, count in problems.items() if count]
     looked_at = ", ".join(f"{count:,} {name}" for name, count in facts.items())

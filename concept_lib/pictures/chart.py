@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DPI = 100
 BAR, RULE, UNKNOWN = "#4c78a8", "#e3e5e8", "#c9ccd1"
+GREYS = (14, 15)  # of tab20: grey is for images of no concept
 DENSITY_CELLS = 60  # a side of the map
 MAX_BINS = 24
 
@@ -88,7 +89,8 @@ def map_thumbnail(
     size = float(np.clip(9000 / max(len(plane), 1), 1.5, 20))
     _titles(figure, axes, f"{len(plane):,} images", caption)
     if known.any():
-        colours = colormaps["tab20"](np.where(known, concept_ids, 0) % 20)
+        palette = np.delete(np.array(colormaps["tab20"].colors), GREYS, axis=0)
+        colours = palette[np.where(known, concept_ids, 0) % len(palette)]
         axes.scatter(x[~known], y[~known], s=size, c=UNKNOWN, linewidths=0)
         axes.scatter(x[known], y[known], s=size, c=colours[known], linewidths=0)
     elif len(plane):

@@ -14,19 +14,19 @@ MAX_CELLS, COLUMNS = 9, 3
 CELL = (216, 124)  # px: room for one picture
 MARGIN, GUTTER = 20, 20  # px
 TITLE_SIZE, SUBTITLE_SIZE, CAPTION = 13, 11, 40  # px: text heights, and room below a picture for both lines
-INK, QUIET, PAPER = "#1c1e21", "#6b7076", "#ffffff"
+INK, QUIET, PAPER, EMPTY = "#1c1e21", "#6b7076", "#ffffff", "#f4f4f1"
 QUALITIES = (80, 70, 60, 50, 40, 30)
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image], titles: Sequence[str], subtitles: Sequence[str]
+    pictures: Sequence[Image.Image | None], titles: Sequence[str], subtitles: Sequence[str]
 ) -> Image.Image:
     """Lay out the first nine pictures in three columns, each with a title and a quieter line below.
 
     Parameters
     ----------
     pictures
-        Shown whole, on white.
+        Shown whole, on white; None leaves its room empty.
     titles, subtitles
         One line each; cut with an ellipsis where it is too long.
 
@@ -62,7 +62,7 @@ def contact_sheet(
     for index, (picture, title, subtitle) in enumerate(cells):
         row, column = divmod(index, columns)
         left, top = MARGIN + column * (width + GUTTER), MARGIN + row * (height + GUTTER)
-        shown = picture.convert("RGB")
+        shown = Image.new("RGB", CELL, EMPTY) if picture is None else picture.convert("RGB")
         shown.thumbnail(CELL, Image.Resampling.LANCZOS)
         sheet.paste(shown, (left, top + CELL[1] - shown.height))
         _line(sheet, (left, top + CELL[1] + 6), title, TITLE_SIZE, INK)
