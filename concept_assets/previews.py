@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 from PIL import Image
 
+from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
 
 PREVIEW = "preview"
@@ -59,19 +60,34 @@ def remove_previews(home: Home, keep: str | None) -> None:
         Whose event log it is.
     keep
         The run whose pictures stay.
+
+    Raises
+    ------
+    ConceptError
+        When another program does not let go of the event log.
     """
     for file in sorted((home.dagster / "history" / "runs").glob("*.db")):
         if file.stem == keep:
             continue
-        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
-            connection.create_function("blank", 1, _blank_unless(keep), deterministic=True)
-            for table, column in _COLUMNS.items():
-                connection.execute(
-                    f"UPDATE {table} SET {column} = blank({column}) "  # noqa: S608 - names of our own
-                    f"WHERE {column} IS NOT blank({column})"
-                )
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                busy = _remove(connection, _blank_unless(keep))
+        except sqlite3.OperationalError:
+            busy = True
+        if busy:
+            raise ConceptError(f"{file} is in use; end Dagster's UI and daemon, and forget the image again")
+
+
+def _remove(connection: sqlite3.Connection, blank: Callable[[str | None], str | None]) -> bool:
+    """Take the pictures out of one file, and tell whether a reader still keeps its log."""
+    connection.create_function("blank", 1, blank, deterministic=True)
+    for table, column in _COLUMNS.items():
+        connection.execute(
+            f"UPDATE {table} SET {column} = blank({column}) "  # noqa: S608 - names of our own
+            f"WHERE {column} IS NOT blank({column})"
+        )
+    connection.execute("VACUUM")
+    return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
 
 def _blank_unless(keep: str | None) -> Callable[[str | None], str | None]:

@@ -17,7 +17,7 @@ from concept_lib.soundness import (
 )
 
 MAX_OUTLIERS = 0.5  # share of the images; beyond it most of the collection is in no concept
-AGAIN = "run: concept refresh; where it says so again, please report it"
+AGAIN = "refresh again; where it says so again, please report it"
 
 
 @dg.asset_check(asset=reduced_vectors, blocking=True)

@@ -89,7 +89,7 @@ def map_thumbnail(
     size = float(np.clip(9000 / max(len(plane), 1), 1.5, 20))
     _titles(figure, axes, f"{len(plane):,} images", caption)
     if known.any():
-        palette = np.delete(np.array(colormaps["tab20"].colors), GREYS, axis=0)
+        palette = np.delete(colormaps["tab20"](np.arange(20)), GREYS, axis=0)
         colours = palette[np.where(known, concept_ids, 0) % len(palette)]
         axes.scatter(x[~known], y[~known], s=size, c=UNKNOWN, linewidths=0)
         axes.scatter(x[known], y[known], s=size, c=colours[known], linewidths=0)
