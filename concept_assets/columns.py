@@ -43,10 +43,14 @@ def column_schema(asset: str, embedding_dim: int = 512) -> dg.TableSchema:
 
 
 def database_schema(embedding_dim: int = 512) -> dg.TableSchema:
-    """Columns of every published table, as ``table.column``."""
+    """Columns of every published table, as ``table.column``, tagged with the assets that make them.
+
+    The tags say in the open-source UI what it keeps of the lineage to itself.
+    """
+    sources = _sources()
     return dg.TableSchema(
         columns=[
-            _column(column, f"{table}.")
+            _column(column, f"{table}.", sources.get(f"{table}.{column.name}", []))
             for table, columns in published_columns(embedding_dim).items()
             for column in columns
         ]
@@ -55,13 +59,17 @@ def database_schema(embedding_dim: int = 512) -> dg.TableSchema:
 
 def database_lineage() -> dg.TableColumnLineage:
     """Assets and columns that each published column comes from."""
+    return dg.TableColumnLineage(deps_by_column=_sources())
+
+
+def _sources() -> dict[str, list[dg.TableColumnDep]]:
     sources: dict[str, list[dg.TableColumnDep]] = {}
     for asset, tables in PRESENT.items():
         for table, names in tables.items():
             for column in _chosen(published_columns()[table], names):
                 found = dg.TableColumnDep(asset_key=key(asset), column_name=column.name)
                 sources.setdefault(f"{table}.{column.name}", []).append(found)
-    return dg.TableColumnLineage(deps_by_column={**sources, **dict(_of_the_past(sources))})
+    return {**sources, **dict(_of_the_past(sources))}
 
 
 def _of_the_past(
@@ -78,10 +86,11 @@ def _chosen(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     return [column for column in columns if not names or column.name in names]
 
 
-def _column(column: Column, prefix: str = "") -> dg.TableColumn:
+def _column(column: Column, prefix: str = "", sources: Sequence[dg.TableColumnDep] = ()) -> dg.TableColumn:
     return dg.TableColumn(
         name=f"{prefix}{column.name}",
         type=column.type,
         description=column.comment,
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        tags={source.asset_key.to_user_string(): "" for source in sources},
     )
