@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from concept_assets.columns import column_schema
 from concept_assets.failures import in_one_line
 from concept_assets.inputs import IMAGE_FOLDER, key, setting
-from concept_assets.progress import reporter
+from concept_assets.progress import reporter, warn
 from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.errors import ConceptError
@@ -80,6 +80,11 @@ def images(
                 session.home.thumbnail,
                 pool,
                 reporter(context, "images decoded"),
+            )
+        if not found.contents:
+            warn(
+                context,
+                f"{session.inputs.folder} holds no usable picture yet; put some there, and refresh again",
             )
         context.log.info(f"decoded {found.n_decoded:,} of {len(found.contents):,} images")
         return Contents(

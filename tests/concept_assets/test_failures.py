@@ -106,3 +106,11 @@ def test_progress_does_not_flood_the_log(monkeypatch: pytest.MonkeyPatch) -> Non
         report(done + 1, 25_000)
     assert 15 <= len(said) <= 312.5 / progress.SECONDS_BETWEEN_LINES
     assert said[0].endswith(" of 25,000 images embedded")
+
+
+def test_an_empty_folder_is_published_and_told(tmp_path: Path, run) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "photos"
+    folder.mkdir()
+    summary, done = run(home, {"images.folder": str(folder), "embedding.model": "demo"})
+    assert (summary["n_images"], summary["n_concepts"]) == (0, 0)
+    assert done.said == [f"{folder} holds no usable picture yet; put some there, and refresh again"]
