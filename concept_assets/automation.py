@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import dagster as dg
 
 from concept_assets.inputs import key
+from concept_assets.resources import home_of_dagster
 from concept_assets.watch import Memory, decide, pause
-from concept_lib.storage import Home
 
 REFRESH_JOB = "refresh"
 WATCH_SECONDS = int(os.environ.get("CONCEPT_WATCH_SECONDS", "30"))
@@ -18,15 +17,12 @@ WATCH_SECONDS = int(os.environ.get("CONCEPT_WATCH_SECONDS", "30"))
 refresh_job = dg.define_asset_job(
     REFRESH_JOB,
     selection=dg.AssetSelection.all(),
-    description="Look at the folder, the vocabulary and the settings; compute what changed; publish.",
+    description="Look at the folder, the vocabulary and the settings; compute what changed; publish. It runs as it "
+    "is; the launchpad's configuration under resources / storage can change settings, read every file again, accept "
+    "a loss or bring an earlier state back.",
     # A run whose process died is tried again from its start: what it made is reused.
     tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
-
-
-def home_of_dagster() -> Home:
-    """The home that this process serves."""
-    return Home(Path(os.environ.get("CONCEPT_HOME", "data")))
 
 
 @dg.sensor(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from concept_assets import inputs
-from concept_assets.automation import home_of_dagster, hourly_refresh, nightly_verify, refresh_job, watch
+from concept_assets.automation import hourly_refresh, nightly_verify, refresh_job, watch
 from concept_assets.checks import CHECKS
 from concept_assets.experiment import experiment_job
 from concept_assets.graph import ASSETS
@@ -18,7 +18,7 @@ defs = dg.Definitions(
     sensors=[watch],
     schedules=[hourly_refresh, nightly_verify],
     resources={
-        "storage": StorageResource(home=str(home_of_dagster().path)),
+        "storage": StorageResource(),
         "encoder": EncoderResource(),
     },
     # Steps share one process: the encoder is loaded once, and heavy imports are paid once.

@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from concept_assets.automation import home_of_dagster
 from concept_assets.resources import HomeResource
 from concept_assets.tracking.notes import escaped, table
 from concept_assets.trials import experiment
@@ -58,7 +57,7 @@ def try_settings(context: dg.OpExecutionContext, config: ExperimentConfig, stora
     name=EXPERIMENT_JOB,
     config=dg.RunConfig(ops={"try_settings": ExperimentConfig()}),  # what the launchpad opens with
     # Under the name of the resource that a refresh takes its lock with; this one takes none.
-    resource_defs={"storage": HomeResource(home=str(home_of_dagster().path))},
+    resource_defs={"storage": HomeResource()},
     description="Try settings on the published images: what would a refresh with them find? The trials are MLflow "
     "runs with the tag `experiment`, ranked by the run above them. Publishes nothing, and a refresh may run meanwhile.",
 )

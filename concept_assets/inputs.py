@@ -33,35 +33,52 @@ def key(name: str) -> dg.AssetKey:
     return dg.AssetKey(name.split("/"))
 
 
+def _section_table(name: str) -> str:
+    """What a section of the settings is, and each setting of it, in Markdown."""
+    section = SECTIONS[name]
+    rows = [
+        f"| `{name}.{key}` | {field.description} | {'' if field.default is None else f'`{field.default}`'} |"
+        for key, field in section.model_fields.items()
+    ]
+    ways = "Change them with `concept refresh --set`, in `concept.toml`, or in the launchpad of the job `refresh`."
+    return "\n".join(
+        [f"{section.__doc__} {ways}", "", "| setting | what it is | default |", "|---|---|---|", *rows]
+    )
+
+
+def _input(path: str | list[str], kind: str, subject: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        path,
+        group_name="settings" if kind == "toml" else "inputs",
+        kinds={kind},
+        owners=["team:concept-atlas"],
+        tags={"subject": subject},
+        description=description,
+    )
+
+
 SPECS = [
-    dg.AssetSpec(
+    _input(
         IMAGE_FOLDER,
-        group_name="inputs",
-        kinds={"file"},
-        description="The folder of images. Its version hashes the path, content and status of each picture file, "
-        "never its time; other files do not count.",
+        "file",
+        "images",
+        "The folder of images, with its folders. Its version hashes the path, content and status of each picture file, "
+        "never its time; other files do not count. The sensor `watch` starts a refresh once it changed.",
     ),
-    dg.AssetSpec(
+    _input(
         VOCABULARY_SOURCE,
-        group_name="inputs",
-        kinds={"file"},
-        description="The list of nouns: bundled, WordNet, or a file. Its version hashes the words.",
+        "file",
+        "words",
+        "The list of nouns: bundled, WordNet, or a file. Its version hashes the words.",
     ),
-    dg.AssetSpec(
+    _input(
         CURATION,
-        group_name="inputs",
-        kinds={"file"},
-        description="Concepts that the user renamed, merged and pinned. Its version hashes the actions in force.",
+        "file",
+        "concepts",
+        "What people decided about concepts: `concept rename`, `concept merge` and `concept pin`. Its version hashes "
+        "the actions in force.",
     ),
-    *(
-        dg.AssetSpec(
-            ["settings", name],
-            group_name="inputs",
-            kinds={"toml"},
-            description=f"Settings of [{name}]: {section.__doc__ or ''}",
-        )
-        for name, section in SECTIONS.items()
-    ),
+    *(_input(["settings", name], "toml", "settings", _section_table(name)) for name in SECTIONS),
 ]
 
 
@@ -114,7 +131,7 @@ def image_folder(home: Home, settings: Settings) -> Path:
     folder = Path(settings.images.folder or home.sample)
     if settings.images.folder is None and not folder.is_dir():
         raise ConceptError(
-            "no folder of images yet: give one with --images DIR, or render one with: concept sample DIR"
+            "no folder of images yet: give one with concept refresh --images DIR, or render one with concept sample DIR"
         )
     if not str(folder).isprintable():
         raise ConceptError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from concept_assets.environment import prepare
+from concept_assets.previews import remove_previews
 from concept_assets.progress import Listener
 from concept_assets.refresh import Say, held, refresh
 from concept_assets.tracking.pictures import remove_pictures
@@ -76,6 +77,7 @@ def forget(
         done = refresh(home, {}, listener, say)
         purge(home, [image_id])
         by_hand = _remove_tracked(home, traces(home, [image_id]))
+        remove_previews(home, keep=done["dagster_run_id"])
     return [
         f"{name} is forgotten; refresh {done['refresh_id']} shows the concepts without it",
         *([f"the states of refreshes {', '.join(lost)} are gone; see: concept refreshes"] if lost else []),

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from concept_assets.inputs import IMAGE_FOLDER, setting
 from concept_assets.progress import listener, warn
+from concept_assets.report import database_metadata
 from concept_assets.resources import Session
 from concept_assets.tracking.refreshes import Tracked, tracked_run
 from concept_assets.versioning import Staged, current, dependencies, fingerprint, stage, staged
@@ -28,8 +29,9 @@ from concept_lib.database.past import Account, assignment_of, past_tables, stabi
 from concept_lib.database.queries import refresh_table
 from concept_lib.database.rebuild import replace_state, state_tables
 from concept_lib.database.state import DATABASE, MODEL, Published
-from concept_lib.disk import check_space
+from concept_lib.disk import require_room
 from concept_lib.errors import ConceptError
+from concept_lib.settings_sources import keep
 from concept_lib.storage import Home, StoredAsset, write_file
 
 Made: TypeAlias = Mapping[str, Staged]
@@ -37,6 +39,7 @@ Made: TypeAlias = Mapping[str, Staged]
 
 def standing(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None] | None:
     """The published state, where it was made from just what is staged now; else None."""
+    started = time.monotonic()
     entry = session.published.data_versions.get(DATABASE)
     mark = _mark(context, session, _chain(context, session))
     if entry is None or entry["fingerprint"] != mark or not session.home.database.is_file():
@@ -44,10 +47,8 @@ def standing(context: dg.AssetExecutionContext, session: Session) -> dg.Material
     if (audience := listener()) is not None:
         audience.started(DATABASE)
         audience.ended(DATABASE, reused=True)
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(entry["data_version"]),
-        metadata={"reused": True, "refresh_id": session.published.refresh_id or 0},
-    )
+    context.log.info(f"refresh {session.published.refresh_id} still stands; nothing changed")
+    return _shown(context, session, entry["data_version"], started, reused=True)
 
 
 def publish(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None]:
@@ -59,7 +60,7 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
     assets = {name: current(home, name) for name in made}
     refresh_id = session.refresh_id
     present = state_tables(home, assets, before.born, refresh_id)
-    check_space(home.path, sum(table.nbytes for table in present.values()), "a refresh")
+    require_room(home)  # vectors and thumbnails may have filled the disk since the run began
     mark = _mark(context, session, made)
     told = _told(context, session, made, assets, present)
     with tracked_run(home, told, partial(warn, context)) as mlflow_run_id:
@@ -84,18 +85,30 @@ def publish(context: dg.AssetExecutionContext, session: Session) -> dg.Materiali
             _pause(home, session.restored)
         _commit(home, refresh_id, present, past_tables(before, present, account), free)
     _prune(home)
-    seconds = time.monotonic() - started
-    stage(home, DATABASE, Staged(mark, mark, {}, context.run.run_id, seconds, {}))
+    stage(home, DATABASE, Staged(mark, mark, {}, context.run.run_id, time.monotonic() - started, {}))
     if audience is not None:
         audience.ended(DATABASE, reused=False)
-    about: dict[str, Any] = {
-        "refresh_id": refresh_id,
-        "title": told.title,
-        "database": dg.MetadataValue.path(str(home.database)),
-        "mlflow_run_id": mlflow_run_id or "none",
-        "seconds": round(seconds, 3),
-    }
-    return dg.MaterializeResult(data_version=dg.DataVersion(mark), metadata=about | dict(told.metrics))
+    context.log.info(f"published refresh {refresh_id}: {told.title}")
+    return _shown(context, session, mark, started, reused=False)
+
+
+def _shown(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    data_version: str,
+    started: float,
+    *,
+    reused: bool,
+) -> dg.MaterializeResult[None]:
+    """Keep the settings of this run, and show what is published."""
+    if session.flags:
+        keep(session.home, session.flags)
+    embeddings = current(session.home, "image_embeddings")
+    facts = database_metadata(session.home, session.settings.tracking, embeddings, partial(warn, context))
+    seconds = round(time.monotonic() - started, 3)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(data_version), metadata={**facts, "seconds": seconds, "reused": reused}
+    )
 
 
 def _chain(context: dg.AssetExecutionContext, session: Session) -> Made:

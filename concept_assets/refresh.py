@@ -10,6 +10,7 @@ import dagster as dg
 
 from concept_assets.automation import REFRESH_JOB
 from concept_assets.environment import prepare
+from concept_assets.failures import RefreshFailure
 from concept_assets.inputs import find_inputs
 from concept_assets.progress import Listener, listening
 from concept_assets.staleness import damaged_assets, stale_assets
@@ -23,6 +24,7 @@ from concept_lib.storage import Home
 
 Say: TypeAlias = Callable[[str], None]
 LOCK_SECONDS = 24 * 3600.0
+CLEAR = {ConceptError.__name__, RefreshFailure.__name__}
 INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
@@ -107,7 +109,7 @@ def run_job(home: Home, flags: Mapping[str, str], once: Mapping[str, Any]) -> st
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
-    """One line that says why a run failed: the first error of a step, else of the run.
+    """One line that says why a run failed: the first check that stopped it, or error of a step, else of the run.
 
     Raises
     ------
@@ -116,6 +118,11 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     """
     story = f"Dagster run {result.run_id} holds the whole story"
     for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            stopped = not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+            if stopped and check.description:
+                return f"{check.asset_key.to_user_string()}: {check.description}"
         if event.is_step_failure:
             error = event.step_failure_data.error
         else:
@@ -123,7 +130,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
         last = error
         while error is not None:
             text = (error.message.strip().partition(": ")[2].splitlines() or [""])[0]
-            if error.cls_name == ConceptError.__name__:
+            if error.cls_name in CLEAR:
                 return text
             if error.cls_name in INTERRUPTS:
                 raise KeyboardInterrupt

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING, Self
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from concept_assets.failures import in_one_line
 from concept_assets.inputs import Inputs, find_inputs, record_inputs
+from concept_assets.launchpad import SettingsConfig, chosen
 from concept_assets.restore import earlier_state, inputs_of
 from concept_assets.versioning import Compute, Metadata, reuse_or_compute
 from concept_lib.database.history import next_refresh_id
 from concept_lib.database.kept import State
 from concept_lib.database.state import Published, published_state
+from concept_lib.disk import require_room
 from concept_lib.images.decode import DecodePool
 from concept_lib.lock import locked
 from concept_lib.settings import Embedding, Settings
@@ -42,6 +46,7 @@ class Session:
     started_at: datetime
     restored: State | None = None  # an earlier state that this run publishes again
     accept_loss: bool = False
+    flags: Mapping[str, str] = field(default_factory=dict)  # settings of this run; kept once it has published
 
     def run(
         self,
@@ -52,16 +57,17 @@ class Session:
     ) -> dg.MaterializeResult[None]:
         """Compute one asset, or reuse what is published, or was by the state that is restored."""
         restored = self.restored
-        return reuse_or_compute(
-            context,
-            self.home,
-            self.inputs.versions,
-            (restored or self.published).data_versions,
-            compute,
-            metadata,
-            StoredAsset.is_whole if restored else is_usable,
-            restoring=restored is not None,
-        )
+        with in_one_line(self.home):
+            return reuse_or_compute(
+                context,
+                self.home,
+                self.inputs.versions,
+                (restored or self.published).data_versions,
+                compute,
+                metadata,
+                StoredAsset.is_whole if restored else is_usable,
+                restoring=restored is not None,
+            )
 
     def load_published(self, asset: str) -> StoredAsset | None:
         """What the published refresh made, where it is still whole."""
@@ -81,10 +87,15 @@ class Session:
         )
 
 
+def home_of_dagster() -> Home:
+    """The home that this process serves."""
+    return Home(Path(os.environ.get("CONCEPT_HOME", "data")))
+
+
 class HomeResource(dg.ConfigurableResource[None]):
     """The home folder for those who only read what is published: it takes no lock."""
 
-    home: str
+    home: str = Field(default_factory=lambda: str(home_of_dagster().path))
 
     def open(self) -> Home:
         """The home."""
@@ -92,15 +103,34 @@ class HomeResource(dg.ConfigurableResource[None]):
 
 
 class StorageResource(dg.ConfigurableResource[None]):
-    """The home folder, held under its lock for the length of a run."""
+    """The home folder, held under its lock for the length of a run, and the wishes of this run."""
 
-    home: str
-    overrides: dict[str, str] = Field(default_factory=dict)
-    verify: bool = Field(default=False, description="Read every file again, though it looks unchanged.")
-    accept_loss: bool = Field(
-        default=False, description="Publish though most images or a folder cannot be found."
+    home: str = Field(
+        default_factory=lambda: str(home_of_dagster().path),
+        description="The folder that holds everything; by default the one that this Dagster serves.",
     )
-    restore: int | None = Field(default=None, description="Publish the state of this earlier refresh again.")
+    settings: SettingsConfig = Field(  # type: ignore[valid-type]  # made of concept_lib.settings
+        default_factory=SettingsConfig,
+        description="Settings to change. Those that are left out stay as they are; those that are written are kept "
+        "for the next refreshes once this one has published.",
+    )
+    overrides: dict[str, str] = Field(
+        default_factory=dict,
+        description='The same by name, as the command line gives it: "section.key": "text". An empty text takes back '
+        "what the home keeps.",
+    )
+    verify: bool = Field(
+        default=False,
+        description="Read every file again, also one that looks unchanged by its size and time.",
+    )
+    accept_loss: bool = Field(
+        default=False,
+        description="Publish though more than half of the images, or a folder, cannot be found.",
+    )
+    restore: int | None = Field(
+        default=None,
+        description="Publish the state of this earlier refresh again; the table refreshes lists them.",
+    )
     _session: Session = PrivateAttr()
 
     @contextmanager
@@ -113,28 +143,35 @@ class StorageResource(dg.ConfigurableResource[None]):
                 context.log.info(f"waiting for {holder}")
 
         run = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
-        with locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
-            started_at = datetime.now(UTC)
-            settings = resolve(home, self.overrides).settings
-            published = published_state(home)  # first: it restores an input of which the file was lost
-            restored = None if self.restore is None else earlier_state(home, published, self.restore)
-            if restored is not None:
-                settings, inputs = inputs_of(home, restored, settings)
-            else:
-                inputs = find_inputs(home, settings, verify=self.verify)
+        with in_one_line(home), locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
+            require_room(home)
+            self._session = self._found(home)
             if context.instance is not None:
-                record_inputs(context.instance, inputs.versions)
-            self._session = Session(
-                home,
-                settings,
-                inputs,
-                published,
-                next_refresh_id(home.histories),
-                started_at,
-                restored,
-                self.accept_loss,
-            )
+                record_inputs(context.instance, self._session.inputs.versions)
             yield self
+
+    def _found(self, home: Home) -> Session:
+        """Look at everything that the run will read."""
+        started_at = datetime.now(UTC)
+        flags = {**self.overrides, **chosen(self.settings)}
+        settings = resolve(home, flags).settings
+        published = published_state(home)  # first: it restores an input of which the file was lost
+        restored = None if self.restore is None else earlier_state(home, published, self.restore)
+        if restored is not None:
+            settings, inputs = inputs_of(home, restored, settings)
+        else:
+            inputs = find_inputs(home, settings, verify=self.verify)
+        return Session(
+            home,
+            settings,
+            inputs,
+            published,
+            next_refresh_id(home.histories),
+            started_at,
+            restored,
+            self.accept_loss,
+            flags,
+        )
 
     @property
     def session(self) -> Session:

@@ -137,7 +137,8 @@ def reuse_or_compute(
     stage(home, asset, Staged(stored.data_version, mark, read, context.run.run_id, seconds, counts))
     if audience is not None:
         audience.ended(asset, reused=reused)
-    about: dict[str, Any] = {"seconds": round(seconds, 3), "reused": reused, "folder": str(stored.folder)}
+    folder = dg.MetadataValue.path(str(stored.folder))
+    about: dict[str, Any] = {"seconds": round(seconds, 3), "reused": reused, "folder": folder}
     return dg.MaterializeResult(
         data_version=dg.DataVersion(stored.data_version), metadata={**metadata(stored), **counts, **about}
     )

@@ -17,6 +17,7 @@ from concept_assets.inputs import find_inputs, image_folder, new_versions
 from concept_assets.staleness import selection, stale_assets
 from concept_lib.database.publish import remove_stale_logs
 from concept_lib.database.state import published_state
+from concept_lib.disk import require_room
 from concept_lib.errors import ConceptError
 from concept_lib.images.walk import folder_stamp
 from concept_lib.lock import is_held, locked
@@ -89,6 +90,7 @@ def decide(instance: dg.DagsterInstance, home: Home, memory: Memory, now: float)
     try:
         with locked(home, "the watching sensor"):
             remove_stale_logs(home.database)
+            require_room(home)
             if reason := pause(home) or in_progress(instance, home, now) or retry_wait(instance, now):
                 return Decision(memory, reason)
             return _look(instance, home, memory, now)

@@ -1,4 +1,4 @@
-"""Whether a disk has room for what is about to be written."""
+"""Room on the disk: a refresh that would run out of it does not begin."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import shutil
 from pathlib import Path
 
 from concept_lib.errors import ConceptError
+from concept_lib.storage import Home
 
-SPARE_BYTES = 64_000_000
-"""For what is written beside the main thing: logs, pictures of a run, temporary files."""
+LEAST_FREE = 200_000_000  # bytes; a refresh writes its database beside the standing one
+COPIES = 2  # of the standing database: the next one, and what the assets store
 
 
-def check_space(folder: Path, n_bytes: int, what: str) -> None:
-    """See that there is room before anything is written.
-
-    Parameters
-    ----------
-    folder
-        On the disk in question.
-    n_bytes
-        What is to be written, in bytes; `SPARE_BYTES` are asked for besides.
-    what
-        What it is for.
+def require_room(home: Home) -> None:
+    """Refuse to work on a disk that is nearly full.
 
     Raises
     ------
     ConceptError
-        When there is less room.
+        When less is free than a refresh may need.
     """
-    needed, free = n_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
+    standing = home.database.stat().st_size if home.database.is_file() else 0
+    needed = LEAST_FREE + COPIES * standing
+    free = shutil.disk_usage(_nearest(home.path)).free
     if free < needed:
         raise ConceptError(
-            f"the disk of {folder} is nearly full: {what} needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are "
-            "free; make room, for instance with concept clean, and try again: what is published stands"
+            f"the disk of {home.path} is nearly full: {free / 1e6:,.0f} MB are free and a refresh may need "
+            f"{needed / 1e6:,.0f} MB; free some, or try: concept clean"
         )
+
+
+def _nearest(path: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())

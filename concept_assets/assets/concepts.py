@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from concept_assets.assets.embeddings import image_embeddings
+from concept_assets.columns import column_schema
 from concept_assets.inputs import CURATION, key, setting
+from concept_assets.previews import PREVIEW, preview
 from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
 from concept_assets.standing import REFIT_RULES, published_fit, reduction_recipe, unfit_reason
-from concept_assets.versioning import Upstream
+from concept_assets.versioning import Upstream, current
 from concept_lib.curation import merges_in_force, pins_in_force
 from concept_lib.database.members import (
     PLACED,
@@ -33,6 +35,7 @@ from concept_lib.modeling.quality import cluster_metrics
 from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.refit import refit_reason
 from concept_lib.modeling.standing import carry_on
+from concept_lib.pictures.chart import map_thumbnail, size_histogram
 from concept_lib.storage import Contents, StoredAsset
 
 CODE_VERSION = "2"
@@ -46,6 +49,8 @@ REDUCTION, CLUSTERING, EXEMPLARS, IDENTITY = map(
     group_name="concepts",
     kinds={"python", "numpy", "umap"},
     owners=["team:concept-atlas"],
+    tags={"subject": "images", "cost": "heavy"},
+    metadata={"dagster/column_schema": column_schema("reduced_vectors")},
     code_version=CODE_VERSION,
 )
 def reduced_vectors(
@@ -53,8 +58,13 @@ def reduced_vectors(
 ) -> dg.MaterializeResult[None]:
     """Image vectors in few dimensions: a space for the clusters, and a map for people.
 
-    Few new images are placed among their nearest neighbours in the standing fit, and the others stay where they are.
-    Where too much changed, UMAP learns both anew; the map starts from the standing one and is laid over it.
+    **Rows:** one an image, in the order of `image_embeddings`.
+
+    **Units:** the map has none: only near and far mean something on it.
+
+    **Cost:** few new images are placed among their nearest neighbours in the standing fit, and the others stay where
+    they are. Where too much changed, UMAP learns both anew; the map starts from the standing one and is laid over it.
+    The log says which, and why.
     """
     session = storage.session
 
@@ -83,7 +93,13 @@ def reduced_vectors(
             info=before.reduced,
         )
 
-    return session.run(context, compute, _reduced)
+    def metadata(stored: StoredAsset) -> Mapping[str, Any]:
+        image_ids = current(session.home, "image_embeddings").table("ids")["image_id"].to_pylist()
+        known = session.published.assignment
+        concept_ids = np.array([known.get(image_id, -1) for image_id in image_ids], np.int32)
+        return {PREVIEW: _map(np.asarray(stored.array("map")), concept_ids), **_reduced(stored)}
+
+    return session.run(context, compute, metadata)
 
 
 def _image_vectors(embeddings: StoredAsset) -> tuple[list[str], np.ndarray]:
@@ -116,10 +132,21 @@ def _learnt(
     )
 
 
+def _map(plane: np.ndarray, concept_ids: np.ndarray) -> dg.MarkdownMetadataValue:
+    known = bool((concept_ids >= 0).any())
+    caption = (
+        "a colour a concept of the refresh before; grey: none, or new"
+        if known
+        else "darker where more are alike"
+    )
+    return preview(map_thumbnail(plane, concept_ids, caption), "the map, one dot an image")
+
+
 def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
     space = stored.array("space")
     return {
         "dagster/row_count": space.shape[0],
+        "images": space.shape[0],
         "dimensions": space.shape[1],
         "assigned_now": stored.table("placed").num_rows,
         "learnt_in_refresh": stored.info["learnt"],
@@ -131,12 +158,20 @@ def _reduced(stored: StoredAsset) -> Mapping[str, Any]:
     group_name="concepts",
     kinds={"python", "parquet", "hdbscan"},
     owners=["team:concept-atlas"],
+    tags={"subject": "concepts", "cost": "light"},
+    metadata={"dagster/column_schema": column_schema("clusters")},
     code_version=CODE_VERSION,
 )
 def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
     """Concepts: who belongs to which, their exemplars, and a unit vector each.
 
-    An image of no concept is an outlier, concept -1. Under a standing fit images keep their concepts and new ones
+    **Rows:** one an image (table `concept_images`), and one a concept (table `concepts`). An image of no concept is an
+    outlier, concept -1.
+
+    **Units:** `probability` 0 to 1; `similarity` the cosine to the concept's vector, -1 to 1; `silhouette` -1 to 1,
+    the higher the clearer the concepts stand apart.
+
+    Under a standing fit images keep their concepts and new ones
     have been assigned. After a new fit HDBSCAN's groups take over the ids of the published concepts by matching on
     the images that both share; the others get ids that were never used. Concepts that the user pinned outlive it, and
     those that the user merged are shown as one.
@@ -165,6 +200,10 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
             members,
             **session.settings.exemplars.model_dump(),
             standing=standing if _same_exemplars(session, embeddings) else None,
+        )
+        context.log.info(
+            f"{len(portraits.concept_ids):,} concepts; {int((members.concept_ids < 0).sum()):,} of {len(image_ids):,} "
+            "images are in none"
         )
         info["metrics"] = cluster_metrics(space, members.concept_ids, info["relative_validity"])
         return Contents(
@@ -218,13 +257,17 @@ def _same_exemplars(session: Session, embeddings: StoredAsset) -> bool:
 
 
 def _clusters(stored: StoredAsset) -> Mapping[str, Any]:
-    members = stored.table("members")
+    members, sizes = stored.table("members"), stored.table("concepts")["n_images"].to_pylist()
+    outliers = pc.sum(pc.equal(members["concept_id"], -1)).as_py() or 0
     return {
+        PREVIEW: preview(size_histogram(sizes, outliers), "how many concepts have how many images"),
         "dagster/row_count": members.num_rows,
-        "concepts": stored.table("concepts").num_rows,
-        "outliers": pc.sum(pc.equal(members["concept_id"], -1)).as_py() or 0,
+        "images": members.num_rows,
+        "concepts": len(sizes),
+        "outliers": outliers,
         "assigned": pc.sum(pc.equal(members["placed"], "assigned")).as_py() or 0,
         "fitted_in_refresh": stored.info["fit_refresh_id"],
         "min_concept_size": stored.info["min_concept_size"],
         **stored.info["metrics"],
+        "dagster/column_schema": column_schema("clusters", stored.array("vectors").shape[1]),
     }

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from concept_assets.assets.images import images
 from concept_assets.assets.vocabulary import vocabulary
+from concept_assets.columns import column_schema
 from concept_assets.inputs import key, setting
 from concept_assets.progress import reporter, warn
 from concept_assets.resources import EncoderResource, Session, StorageResource
@@ -32,15 +33,22 @@ FAILURES = pa.schema([("image_id", pa.string()), ("reason", pa.string())])
     group_name="images",
     kinds={"python", "numpy", "pytorch"},
     owners=["team:concept-atlas"],
+    tags={"subject": "images", "cost": "heavy"},
+    metadata={"dagster/column_schema": column_schema("image_embeddings")},
     code_version=CODE_VERSION,
 )
 def image_embeddings(
     context: dg.AssetExecutionContext, storage: StorageResource, encoder: EncoderResource
 ) -> dg.MaterializeResult[None]:
-    """One float32 unit vector an image, in the order of the image ids.
+    """Images as vectors: what looks alike lies close together.
 
-    Vectors are kept by content and encoder, so only images that this encoder never saw are embedded; or
-    they come from a file of precomputed vectors.
+    **Rows:** one a usable image, in the order of the image ids. An image that cannot be embedded has a row in
+    `failures` that says why.
+
+    **Units:** float32 vectors of length 1, so that a product of two is their cosine, -1 to 1.
+
+    **Cost:** vectors are kept by content and encoder, so only images that this encoder never saw are embedded; or they
+    come from a file of precomputed vectors.
     """
     session = storage.session
 
@@ -50,7 +58,7 @@ def image_embeddings(
             return _precomputed(Path(session.settings.embedding.embeddings), paths)
         return _embedded(context, session, encoder, paths)
 
-    return session.run(context, compute, _metadata)
+    return session.run(context, compute, _images)
 
 
 def _embedded(
@@ -70,6 +78,7 @@ def _embedded(
     with session.decode_pool() as pool:
         report = embed_images(model, cache, sources, pool, batch_size=section.batch_size, progress=progress)
     found, vectors = cache.get(ids)
+    context.log.info(f"embedded {report.n_embedded:,} of {len(ids):,} images; the other vectors were there")
     for problem in cache.problems:
         warn(context, problem)
     kept = [image_id for image_id, here in zip(ids, found, strict=True) if here]
@@ -109,12 +118,19 @@ def _contents(
     group_name="vocabulary",
     kinds={"python", "numpy", "pytorch"},
     owners=["team:concept-atlas"],
+    tags={"subject": "words", "cost": "light"},
+    metadata={"dagster/column_schema": column_schema("vocabulary_embeddings")},
     code_version=CODE_VERSION,
 )
 def vocabulary_embeddings(
     context: dg.AssetExecutionContext, storage: StorageResource, encoder: EncoderResource
 ) -> dg.MaterializeResult[None]:
-    """One float32 unit vector a word, in the order of the vocabulary; words are embedded bare."""
+    """Words as vectors, in the same space as the images: a word lies close to the pictures that it names.
+
+    **Rows:** one a word, in the order of the vocabulary; words are embedded bare, without a phrase around them.
+
+    **Units:** float32 vectors of length 1, so that a product of two is their cosine, -1 to 1.
+    """
     session = storage.session
 
     def compute(upstream: Upstream) -> Contents:
@@ -126,10 +142,26 @@ def vocabulary_embeddings(
         info = {"fingerprint": model.text_fingerprint, "dim": model.dim, **asdict(model.confidence)}
         return Contents(arrays={"vectors": vectors}, info=info)
 
-    return session.run(context, compute, _metadata)
+    return session.run(context, compute, _words)
 
 
-def _metadata(stored: StoredAsset) -> Mapping[str, Any]:
-    vectors = stored.array("vectors")
-    numbers = {"dagster/row_count": vectors.shape[0], "dimensions": vectors.shape[1]}
-    return numbers | {name: stored.info[name] for name in ("model", "fingerprint") if name in stored.info}
+def _images(stored: StoredAsset) -> Mapping[str, Any]:
+    n_images = stored.array("vectors").shape[0]
+    failed = stored.table("failures").num_rows
+    counts = {"images": n_images, "failed": failed, "n_embedded": 0, "n_reused": n_images}
+    return {**_vectors(stored, "image_embeddings"), **counts}
+
+
+def _words(stored: StoredAsset) -> Mapping[str, Any]:
+    return {**_vectors(stored, "vocabulary_embeddings"), "words": stored.array("vectors").shape[0]}
+
+
+def _vectors(stored: StoredAsset, asset: str) -> Mapping[str, Any]:
+    """What is told of vectors alike; without a vocabulary there are none, and they have no dimension."""
+    rows, dim = stored.array("vectors").shape
+    return {
+        "dagster/row_count": rows,
+        "dimensions": dim,
+        **({"dagster/column_schema": column_schema(asset, dim)} if dim else {}),
+        **{name: stored.info[name] for name in ("model", "fingerprint") if name in stored.info},
+    }

@@ -8,8 +8,10 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
+from concept_assets.columns import column_schema
+from concept_assets.failures import in_one_line
 from concept_assets.inputs import IMAGE_FOLDER, key, setting
-from concept_assets.progress import reporter
+from concept_assets.progress import reporter, warn
 from concept_assets.resources import Session, StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.errors import ConceptError
@@ -28,6 +30,8 @@ NOTHING_IS_LOST = "nothing_is_lost"
     group_name="images",
     kinds={"python", "parquet"},
     owners=["team:concept-atlas"],
+    tags={"subject": "images", "cost": "heavy"},
+    metadata={"dagster/column_schema": column_schema("images")},
     code_version=CODE_VERSION,
     check_specs=[
         dg.AssetCheckSpec(
@@ -44,8 +48,14 @@ def images(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Every picture file with what became of it, and every distinct image with its size and thumbnail.
 
-    An image is a content: copies of one file are one image. A file that cannot be used has a row that
-    says why. Only new contents are decoded.
+    **Rows:** one a file of the folder that claims to be a picture (table `image_files`), and one a distinct usable
+    image (table `images`). An image is a content: copies of one file are one image. A file that cannot be used has a
+    row that says why.
+
+    **Units:** `width` and `height` in pixels, after EXIF orientation; `bytes` in bytes. A thumbnail is 256 pixels at
+    most.
+
+    **Cost:** only new contents are decoded; a renamed or touched file costs nothing.
     """
     session = storage.session
     lost = _loss(session)
@@ -55,10 +65,11 @@ def images(
         metadata={"lost": lost or "nothing", "accepted": lost is not None and session.accept_loss},
     )
     if lost is not None and not session.accept_loss:
-        raise ConceptError(
-            f"{session.inputs.folder}: {lost}, so nothing is published; mount or mend it, or let it go with: "
-            "concept refresh --accept-loss"
-        )
+        with in_one_line(session.home):
+            raise ConceptError(
+                f"{session.inputs.folder}: {lost}, so nothing is published; mount or mend it, or let it go with: "
+                "concept refresh --accept-loss"
+            )
 
     def compute(_: Upstream) -> Contents:
         with session.decode_pool() as pool:
@@ -69,6 +80,11 @@ def images(
                 session.home.thumbnail,
                 pool,
                 reporter(context, "images decoded"),
+            )
+        if not found.contents:
+            warn(
+                context,
+                f"{session.inputs.folder} holds no usable picture yet; put some there, and refresh again",
             )
         context.log.info(f"decoded {found.n_decoded:,} of {len(found.contents):,} images")
         return Contents(
@@ -126,4 +142,5 @@ def _metadata(stored: StoredAsset) -> Mapping[str, Any]:
         "failed": statuses["failed"],
         "skipped": statuses["skipped"],
         "other_files": stored.info["n_other"],
+        "n_decoded": 0,
     }

@@ -10,20 +10,32 @@ import pyarrow.compute as pc
 from concept_assets.assets.concepts import clusters
 from concept_assets.assets.embeddings import image_embeddings, vocabulary_embeddings
 from concept_assets.assets.vocabulary import vocabulary
+from concept_assets.columns import column_schema
 from concept_assets.inputs import CURATION, key, setting
+from concept_assets.previews import PREVIEW, preview, readable
 from concept_assets.progress import warn
 from concept_assets.resources import Session, StorageResource
-from concept_assets.versioning import Upstream
+from concept_assets.versioning import Upstream, current
 from concept_lib.curation import names_in_force
-from concept_lib.database.naming import label_tables, lasting_names, unchanged_concepts, user_names
+from concept_lib.database.members import exemplars_of, largest_concepts
+from concept_lib.database.naming import (
+    best_words,
+    label_tables,
+    lasting_names,
+    unchanged_concepts,
+    user_names,
+)
 from concept_lib.embedding.model_files import DEMO
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.naming import Hedging, Naming, name_concepts
+from concept_lib.pictures.collage import make_collage
+from concept_lib.pictures.preview import CELL, MAX_CELLS, contact_sheet, small_webp
 from concept_lib.settings import Labels
-from concept_lib.storage import Contents, StoredAsset
+from concept_lib.storage import Contents, Home, StoredAsset
 
 CODE_VERSION = "2"
 LABELS = setting("labels")
+MAX_ROWS = 30  # of the table on the page
 
 
 @dg.asset(
@@ -31,10 +43,16 @@ LABELS = setting("labels")
     group_name="concepts",
     kinds={"python", "parquet"},
     owners=["team:concept-atlas"],
+    tags={"subject": "concepts", "cost": "light"},
+    metadata={"dagster/column_schema": column_schema("labels")},
     code_version=CODE_VERSION,
 )
 def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
-    """Words of each concept by cosine and by c-TF-IDF; the shown method's best words are its label.
+    """Names of the concepts: their nearest words by cosine and by c-TF-IDF; the best words shown are the label.
+
+    **Rows:** one a concept (table `concepts`), and one a concept, method and rank (table `concept_words`).
+
+    **Units:** `label_confidence` 0 to 1; `score` a cosine, -1 to 1, or a c-TF-IDF weight.
 
     A concept whose confidence is below the least one is unnamed. One whose images stay the same keeps its words and
     its label. A name that the user gave wins over any words.
@@ -50,13 +68,18 @@ def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         tables = lasting_names(tables, *_standing_names(session, upstream))
         tables["own_labels"] = tables["labels"]
         tables["labels"] = user_names(tables["labels"], names_in_force(session.inputs.actions))
+        named = tables["labels"]["named"].to_pylist()
+        context.log.info(f"{named.count(True):,} of {len(named):,} concepts are named")
         if naming and upstream["image_embeddings"].info["model"] == DEMO:
-            _doubt_the_demo_model(context, tables["labels"]["named"].to_pylist())
+            _doubt_the_demo_model(context, named)
         return Contents(
             tables=tables, info={**_recipe(session, upstream), "metrics": naming.metrics if naming else {}}
         )
 
-    return session.run(context, compute, _labels)
+    def metadata(stored: StoredAsset) -> Mapping[str, Any]:
+        return {**_shown(session.home, current(session.home, "clusters"), stored), **_labels(stored)}
+
+    return session.run(context, compute, metadata)
 
 
 def _recipe(session: Session, upstream: Upstream) -> dict[str, str]:
@@ -116,6 +139,40 @@ def _labels(stored: StoredAsset) -> Mapping[str, Any]:
     table = stored.table("labels")
     return {
         "dagster/row_count": table.num_rows,
+        "concepts": table.num_rows,
         "named": pc.sum(table["named"]).as_py() or 0,
         **stored.info["metrics"],
     }
+
+
+def _shown(home: Home, clusters: StoredAsset, stored: StoredAsset) -> Mapping[str, Any]:
+    """The largest concepts by their names: a picture, and a table."""
+    exemplars = exemplars_of(clusters.table("members"))
+    largest = largest_concepts(clusters.table("concepts"), MAX_ROWS)
+    labels = {row["concept_id"]: row for row in stored.table("labels").to_pylist()}
+    words = best_words(stored.table("words"))
+    pictures, titles, subtitles = [], [], []
+    for concept_id, n_images in largest[:MAX_CELLS]:
+        found = [readable(home.thumbnail(image_id)) for image_id in exemplars[concept_id]]
+        shown = [picture for picture in found if picture is not None]
+        pictures.append(make_collage(shown, width=2 * CELL[0]) if shown else None)
+        titles.append(labels[concept_id]["label"])
+        subtitles.append(f"concept {concept_id}, {n_images:,} images")
+    sheet = contact_sheet(pictures, titles, subtitles)
+    rows = [
+        {
+            "concept": concept_id,
+            "label": labels[concept_id]["label"],
+            "images": n_images,
+            "confidence": _rounded(labels[concept_id]["label_confidence"]),
+            "nearest words": ", ".join(words.get(concept_id, [])),
+        }
+        for concept_id, n_images in largest
+    ]
+    table = {"largest": dg.MetadataValue.table([dg.TableRecord(row) for row in rows])} if rows else {}
+    return {PREVIEW: preview(small_webp(sheet), "the largest concepts with their names"), **table}
+
+
+def _rounded(confidence: float | None) -> float | str:
+    """As a table shows it; Dagster's takes no empty value."""
+    return "" if confidence is None else round(confidence, 2)

@@ -1,6 +1,6 @@
 """One picture a concept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,17 @@ import dagster as dg
 from PIL import Image
 
 from concept_assets.assets.concepts import clusters
+from concept_assets.columns import column_schema
 from concept_assets.inputs import key, setting
+from concept_assets.previews import PREVIEW, preview, readable
 from concept_assets.progress import reporter
 from concept_assets.resources import StorageResource
-from concept_assets.versioning import Upstream
-from concept_lib.database.members import exemplars_of
+from concept_assets.versioning import Upstream, current
+from concept_lib.database.members import exemplars_of, largest_concepts
 from concept_lib.database.present import collage_name
 from concept_lib.errors import ConceptError
 from concept_lib.pictures.collage import encode_jpeg, make_collage
+from concept_lib.pictures.preview import MAX_CELLS, contact_sheet, small_webp
 from concept_lib.storage import Contents, StoredAsset
 
 CODE_VERSION = "1"
@@ -27,12 +30,20 @@ SETTINGS = setting("collages")
     group_name="pictures",
     kinds={"python", "file"},
     owners=["team:concept-atlas"],
+    tags={"subject": "concepts", "cost": "light"},
+    metadata={"dagster/column_schema": column_schema("exemplar_collages")},
     code_version=CODE_VERSION,
 )
 def exemplar_collages(
     context: dg.AssetExecutionContext, storage: StorageResource
 ) -> dg.MaterializeResult[None]:
-    """A JPEG a concept, made of its exemplars' thumbnails with their aspect ratios kept."""
+    """A picture of each concept: its exemplars, whole and in justified rows.
+
+    **Rows:** one JPEG a concept, `concept_00012.jpg` for concept 12; the column `collage` of the table `concepts` says
+    where each lies.
+
+    **Units:** `collages.width` pixels wide at most; made of thumbnails of 256 pixels.
+    """
     session = storage.session
 
     def compute(upstream: Upstream) -> Contents:
@@ -46,7 +57,13 @@ def exemplar_collages(
             progress(len(files), len(exemplars))
         return Contents(files=files)
 
-    return session.run(context, compute, _metadata)
+    def metadata(stored: StoredAsset) -> Mapping[str, Any]:
+        concepts = current(session.home, "clusters").table("concepts")
+        n_collages = len(stored.digests)
+        counts = {"dagster/row_count": n_collages, "collages": n_collages}
+        return {PREVIEW: _preview(stored, largest_concepts(concepts, MAX_CELLS)), **counts}
+
+    return session.run(context, compute, metadata)
 
 
 def _thumbnail(path: Path) -> Image.Image:
@@ -61,5 +78,12 @@ def _thumbnail(path: Path) -> Image.Image:
         ) from error
 
 
-def _metadata(stored: StoredAsset) -> Mapping[str, Any]:
-    return {"collages": len(stored.digests)}
+def _preview(stored: StoredAsset, largest: Sequence[tuple[int, int]]) -> dg.MarkdownMetadataValue:
+    """The collages of the largest concepts on one sheet."""
+    collages = [readable(stored.file(collage_name(concept_id))) for concept_id, _ in largest]
+    sheet = contact_sheet(
+        collages,
+        [f"concept {concept_id}" for concept_id, _ in largest],
+        [f"{n_images:,} images" for _, n_images in largest],
+    )
+    return preview(small_webp(sheet), "the largest concepts")

@@ -10,6 +10,8 @@ from concept_assets.assets.images import images
 from concept_assets.assets.labels import labels
 from concept_assets.assets.pictures import exemplar_collages
 from concept_assets.assets.vocabulary import vocabulary
+from concept_assets.columns import database_schema
+from concept_assets.failures import in_one_line
 from concept_assets.inputs import key, setting
 from concept_assets.publication import publish, standing
 from concept_assets.resources import StorageResource
@@ -33,6 +35,8 @@ UPSTREAM = [
     group_name="published",
     kinds={"python", "duckdb", "mlflow"},
     owners=["team:concept-atlas"],
+    tags={"subject": "concepts", "cost": "light"},
+    metadata={"dagster/column_schema": database_schema(), "dagster/table_name": "concepts.duckdb"},
     code_version=CODE_VERSION,
     freshness_policy=dg.FreshnessPolicy.time_window(FRESH),
 )
@@ -41,8 +45,15 @@ def concept_database(
 ) -> dg.MaterializeResult[None]:
     """The DuckDB file that answers questions in SQL; its replacement publishes the refresh.
 
-    Logs the refresh to MLflow, writes its history, and builds the file aside, so that readers see the old
-    state or the new one. Where nothing changed, the standing file stays and there is no new refresh.
+    **Rows:** fourteen tables, of the present (`images`, `concepts`, `concept_images` and so on) and of the past
+    (`refreshes`, `concept_events` and so on). Start with `SELECT * FROM concept_summary`.
+
+    **Units:** times in UTC; `similarity` a cosine, -1 to 1; `probability` and `label_confidence` 0 to 1; `seconds` of
+    this step alone.
+
+    Logs the refresh to MLflow, writes its history, and builds the file aside, so that readers see the old state or the
+    new one. Where nothing changed, the standing file stays and there is no new refresh.
     """
     session = storage.session
-    return standing(context, session) or publish(context, session)
+    with in_one_line(session.home):
+        return standing(context, session) or publish(context, session)

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from concept_assets.columns import column_schema
 from concept_assets.inputs import VOCABULARY_SOURCE, key, setting
 from concept_assets.resources import StorageResource
 from concept_assets.versioning import Upstream
@@ -21,10 +22,18 @@ SETTINGS = setting("vocabulary")
     group_name="vocabulary",
     kinds={"python", "parquet"},
     owners=["team:concept-atlas"],
+    tags={"subject": "words", "cost": "light"},
+    metadata={"dagster/column_schema": column_schema("vocabulary")},
     code_version=CODE_VERSION,
 )
 def vocabulary(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.MaterializeResult[None]:
-    """Distinct words in the order of their source: the bundled nouns, WordNet's, or a file's; or none."""
+    """The nouns that may name a concept: the bundled ones, WordNet's, or a file's; or none.
+
+    **Rows:** one a distinct word, in the order of its source. Without a vocabulary there are none, and concepts stay
+    unnamed.
+
+    **Units:** `word_id` is the position in the source, from 0.
+    """
     section = storage.session.settings.vocabulary
 
     def compute(_: Upstream) -> Contents:
@@ -42,5 +51,6 @@ def vocabulary(context: dg.AssetExecutionContext, storage: StorageResource) -> d
 
 
 def _metadata(stored: StoredAsset) -> Mapping[str, Any]:
-    words = stored.table("words")
-    return {"dagster/row_count": words.num_rows, "first_words": ", ".join(words["word"][:10].to_pylist())}
+    words = stored.table("words")["word"]
+    first = ", ".join(words[:10].to_pylist())
+    return {"dagster/row_count": len(words), "words": len(words), "first_words": first}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -94,6 +95,15 @@ def trouble(home: Home, section: Tracking, error: Exception) -> str:
         return f"MLflow does not answer at {place}; start its server, or give another tracking.uri"
     first = (text.splitlines() or [type(error).__name__])[0]
     return f"the MLflow store {place} cannot be used: {first[:200]}"
+
+
+def experiment_of(home: Home, section: Tracking, run_id: str, warn: Callable[[str], None]) -> str | None:
+    """Experiment of a run, which the address of its page names; None, with a warning, where it cannot be asked for."""
+    try:
+        return str(open_store(home, section).client.get_run(run_id).info.experiment_id)
+    except store_errors() as error:
+        warn(f"the page of MLflow run {run_id} is not linked: {trouble(home, section, error)}")
+        return None
 
 
 def milliseconds(moment: datetime) -> int:

@@ -1,4 +1,4 @@
-"""References between the published tables, proved by queries.
+"""References and counts between the published tables, proved by queries.
 
 Foreign keys would cost an index over 64-character keys each; one query at publication costs less.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from concept_lib.database.queries import open_database
 
 # Each query counts rows that refer to something that is not there.
-_REFERENCES = {
+REFERENCES = {
     "image_files.image_id": """
         SELECT count(*) FROM image_files f ANTI JOIN images i USING (image_id) WHERE f.status = 'usable'""",
     "images without a file": """
@@ -33,6 +33,16 @@ _REFERENCES = {
     "concepts without an exemplar": """
         SELECT count(*) FROM concepts c
         ANTI JOIN (SELECT concept_id FROM concept_images WHERE exemplar_rank IS NOT NULL) m USING (concept_id)""",
+    "concepts without words": """
+        SELECT count(*) FROM concepts c ANTI JOIN concept_words w USING (concept_id)
+        WHERE EXISTS (FROM vocabulary)""",
+    "refreshes.n_*": """
+        SELECT count(*) FROM refreshes r JOIN schema_info USING (refresh_id)
+        WHERE r.n_files <> (SELECT count(*) FROM image_files)
+           OR r.n_failed <> (SELECT count(*) FROM image_files WHERE status = 'failed')
+           OR r.n_images <> (SELECT count(*) FROM images)
+           OR r.n_concepts <> (SELECT count(*) FROM concepts)
+           OR r.n_outliers <> (SELECT count(*) FROM concept_images WHERE concept_id < 0)""",
     "concept_words.concept_id": "SELECT count(*) FROM concept_words w ANTI JOIN concepts c USING (concept_id)",
     "concept_words.word": "SELECT count(*) FROM concept_words w ANTI JOIN vocabulary v USING (word)",
     "word_embeddings.word": "SELECT count(*) FROM word_embeddings e ANTI JOIN vocabulary v USING (word)",
@@ -56,5 +66,5 @@ def dangling_references(database: Path) -> dict[str, int]:
         Rows by kind of reference; empty when all is well.
     """
     with open_database(database) as connection:
-        counts = {name: connection.execute(query).fetchall()[0][0] for name, query in _REFERENCES.items()}
+        counts = {name: connection.execute(query).fetchall()[0][0] for name, query in REFERENCES.items()}
     return {name: count for name, count in counts.items() if count}

@@ -150,3 +150,15 @@ def exemplars_of(members: pa.Table) -> dict[int, list[str]]:
     return {
         concept_id: [image_id for _, image_id in sorted(found[concept_id])] for concept_id in sorted(found)
     }
+
+
+def largest_concepts(table: pa.Table, n: int) -> list[tuple[int, int]]:
+    """Ids and sizes of the largest concepts of a `cluster_table`; of two equal ones the older id comes first.
+
+    Examples
+    --------
+    >>> largest_concepts(pa.table({"concept_id": [0, 1, 2], "n_images": [9, 40, 40]}), 2)
+    [(1, 40), (2, 40)]
+    """
+    sizes = zip(table["concept_id"].to_pylist(), table["n_images"].to_pylist(), strict=True)
+    return sorted(sizes, key=lambda concept: (-concept[1], concept[0]))[:n]

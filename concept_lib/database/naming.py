@@ -142,3 +142,19 @@ def user_names(labels: pa.Table, names: Mapping[int, str]) -> pa.Table:
         for row in labels.to_pylist()
     ]
     return pa.Table.from_pylist(rows, schema=LABELS)
+
+
+def best_words(words: pa.Table, method: str = "cosine", n: int = 5) -> dict[int, list[str]]:
+    """Best words of each concept by one method, from the ``words`` of `label_tables`.
+
+    Examples
+    --------
+    >>> rows = [(7, "cosine", 1, "cat", 0.3), (7, "cosine", 2, "dog", 0.2), (7, "ctfidf", 1, "paw", 0.9)]
+    >>> best_words(pa.table(list(zip(*rows)), schema=WORDS))
+    {7: ['cat', 'dog']}
+    """
+    found: dict[int, list[str]] = {}
+    for row in words.sort_by([("concept_id", "ascending"), ("rank", "ascending")]).to_pylist():
+        if row["method"] == method and row["rank"] <= n:
+            found.setdefault(row["concept_id"], []).append(row["word"])
+    return found

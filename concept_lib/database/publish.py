@@ -122,15 +122,20 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], embedding_dim: int) -> None:
-    """Make the schema and insert every table."""
+def create_tables(connection: duckdb.DuckDBPyConnection, embedding_dim: int) -> None:
+    """Make every table, view and macro, empty and with its comments."""
     package = resources.files("concept_lib.database")
     schema = (package / "schema.sql").read_text(encoding="utf-8")
     for written in ("FLOAT[512]", "embedding_dim = 512"):
         schema = schema.replace(written, written.replace("512", str(int(embedding_dim))))
-    connection.execute("BEGIN")  # one transaction: a sync for every statement would take longer than the rows
     connection.execute(schema)
     connection.execute((package / "comments.sql").read_text(encoding="utf-8"))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], embedding_dim: int) -> None:
+    """Make the schema and insert every table."""
+    connection.execute("BEGIN")  # one transaction: a sync for every statement would take longer than the rows
+    create_tables(connection, embedding_dim)
     known = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if unknown := sorted(set(tables) - known):
         raise ValueError(f"not a table of schema.sql: {', '.join(unknown)}")

@@ -72,7 +72,9 @@ def resolve_folder(folder: Path) -> bytes:
         root = os.fsencode(folder.resolve(strict=True))
         os.scandir(root).close()
     except FileNotFoundError:
-        raise ConceptError(f"no such folder of images: {folder}") from None
+        raise ConceptError(
+            f"no such folder of images: {folder}; mount it, or give another with: concept refresh --images DIR"
+        ) from None
     except NotADirectoryError:
         raise ConceptError(f"not a folder of images but a file: {folder}") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links

@@ -159,7 +159,7 @@ def test_many_outliers_are_a_warning(own_home: Home, run) -> None:
 def test_drift_beyond_the_limit_is_a_warning(
     own_home: Home, run, monkeypatch: pytest.MonkeyPatch, limit: float, passes: bool
 ) -> None:
-    monkeypatch.setattr("concept_assets.checks.MAX_DRIFT", limit)
+    monkeypatch.setattr("concept_assets.checks.published.MAX_DRIFT", limit)
     _, done = run(own_home, {"exemplars.n_exemplars": "1"})
     [(drift,)] = rows(own_home, "SELECT metrics['mean_drift'] FROM refreshes WHERE refresh_id = 2")
     assert 1e-6 < drift < 2

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 
 import pytest
 
-from concept_lib.disk import SPARE_BYTES
 from concept_lib.errors import ConceptError
 from concept_lib.storage import Home
-
-
-def test_a_disk_that_is_nearly_full_stops_a_refresh_before_it_publishes(
-    own_home: Home, run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = own_home.database.read_bytes()
-    usage = shutil.disk_usage(own_home.path)
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=SPARE_BYTES))
-        with pytest.raises(ConceptError) as raised:
-            run(own_home, {"labels.n_words": "3"})
-    said = str(raised.value)
-    assert said.startswith(f"the disk of {own_home.path} is nearly full: a refresh needs ")
-    assert " MB and 64 MB are free; make room" in said
-    assert "\n" not in said
-    assert own_home.database.read_bytes() == before
-    summary, _ = run(own_home, {"labels.n_words": "3"})
-    assert summary["mode"] == "kept", "with room again it goes on"
 
 
 def test_a_tracking_store_that_is_locked_is_a_warning_and_the_refresh_is_published(

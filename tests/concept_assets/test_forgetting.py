@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import dagster as dg
 import duckdb
 import numpy as np
 import pyarrow.parquet as pq
@@ -40,6 +41,22 @@ def tables_with(home: Home, image_id: str) -> set[str]:
     return found
 
 
+def previews(home: Home) -> set[bytes]:
+    """Pieces of every picture in Dagster's event log, short enough to lie in one page of its files."""
+    with dg.DagsterInstance.get() as instance:
+        records = instance.event_log_storage.get_event_records(
+            dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION)
+        )
+    found = set()
+    for record in records:
+        made = record.event_log_entry.asset_materialization
+        shown = made.metadata.get("preview") if made else None
+        if shown is not None:
+            text = shown.value.partition("base64,")[2].rstrip(")")
+            found |= {text[start : start + 40].encode() for start in range(200, len(text) - 40, 400)}
+    return found
+
+
 @pytest.fixture
 def forget_it(own_home: Home, listener):
     """Forget an image; gives the lines that a person reads."""
@@ -68,6 +85,10 @@ def test_a_forgotten_image_leaves_no_trace(
     trial = experiment(own_home, {"labels.n_shown": ["1"]}, None, lambda *_: None, print).rows[0]["run_id"]
     tried = own_home.mlflow_artifacts / trial / "artifacts"
     assert all((tried / name).exists() for name in PICTURES)
+    shown = previews(own_home)
+    assert files_with(own_home, next(iter(shown))) >= {
+        f"dagster/history/runs/{name}.db" for name in ("index",)
+    }
     before = rows(own_home, "SELECT image_id, concept_id FROM membership_at(1) ORDER BY ALL")
     vectors = rows(own_home, "SELECT refresh_id, concept_id, embedding FROM concept_history ORDER BY ALL")
 
@@ -88,6 +109,11 @@ def test_a_forgotten_image_leaves_no_trace(
     assert lines[0].startswith(path)
 
     assert files_with(own_home, sought) == set()
+    kept = previews(own_home)
+    assert len(kept) > 100, "the pictures of the refresh without it stay"
+    for piece in shown - kept:
+        assert files_with(own_home, piece) == set()
+    assert len(shown - kept) > 100
     assert not (own_home.path / thumbnail).exists()
     assert rows(own_home, f"SELECT status, reason FROM image_files WHERE image_id = '{image_id}'") == [
         ("skipped", "forgotten")
