@@ -82,6 +82,41 @@ def vectors_fingerprint(file: Path) -> str:
     return file_digest(file)[:32]
 
 
+def unit_rows(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of length 1, and which rows have no direction.
+
+    Parameters
+    ----------
+    vectors
+        Numbers, shape (n, dim).
+
+    Returns
+    -------
+    unit
+        float32, shape (n, dim); rows without a direction are zero.
+    bad
+        Positions of those, which are zero or not finite.
+
+    Examples
+    --------
+    >>> unit, bad = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    >>> unit.round(1).tolist(), bad.tolist()
+    ([[0.6000000238418579, 0.800000011920929], [0.0, 0.0]], [1])
+    """
+    unit = np.zeros(vectors.shape, np.float32)
+    bad = np.zeros(len(vectors), bool)
+    for start in range(0, len(vectors), _NORMALISED_AT_ONCE):
+        rows = slice(start, start + _NORMALISED_AT_ONCE)
+        block = vectors[rows].astype(np.float64)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        good = np.isfinite(lengths) & (lengths > 0)
+        np.divide(block, lengths, out=block, where=good)
+        unit[rows] = np.where(good, block, 0)
+        bad[rows] = ~good[:, 0]
+    return unit, np.flatnonzero(bad)
+
+
 def match_vectors(
     names: Sequence[str], vectors: np.ndarray, images: Mapping[str, Sequence[str]]
 ) -> MatchedVectors:
@@ -208,14 +243,7 @@ def _matrix(file: Path, chunk: pa.Array) -> np.ndarray:
 
 
 def _normalised(file: Path, names: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1, float32."""
-    unit = np.empty(vectors.shape, np.float32)
-    for start in range(0, len(vectors), _NORMALISED_AT_ONCE):
-        block = vectors[start : start + _NORMALISED_AT_ONCE].astype(np.float64)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            lengths = np.linalg.norm(block, axis=1, keepdims=True)
-        bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-        if len(bad):
-            raise ConceptError(f"{file}: the vector of {names[start + bad[0]]!r} is zero or not finite")
-        unit[start : start + len(block)] = block / lengths
+    unit, bad = unit_rows(vectors)
+    if len(bad):
+        raise ConceptError(f"{file}: the vector of {names[bad[0]]!r} is zero or not finite")
     return unit

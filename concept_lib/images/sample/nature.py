@@ -195,8 +195,14 @@ def pine(c: Canvas, x: float, foot: float, height: float, colour: Colour, snow: 
         shade = mix(darker(colour, 0.25), colour, k / (tiers - 1))
         c.shape(np.array(outline), shade)
         if snow is not None:
-            tall = base - tip  # the lower part stays bare: at 64 pixels a tree all in white is lost in the snow
-            cap = [(mid, tip), (mid + half * 0.34, base - tall * 0.34), (mid + half * 0.12, base - tall * 0.46)]
+            tall = (
+                base - tip
+            )  # the lower part stays bare: at 64 pixels a tree all in white is lost in the snow
+            cap = [
+                (mid, tip),
+                (mid + half * 0.34, base - tall * 0.34),
+                (mid + half * 0.12, base - tall * 0.46),
+            ]
             cap += [(mid - half * 0.1, base - tall * 0.28), (mid - half * 0.4, base - tall * 0.24)]
             c.shape(np.array(cap), mix(snow, shade, 0.06 * (tiers - 1 - k)))
         else:
