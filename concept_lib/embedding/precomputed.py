@@ -17,6 +17,7 @@ from concept_lib.errors import ConceptError
 from concept_lib.storage import file_digest
 
 _NORMALISED_AT_ONCE = 65_536  # rows: bounds the memory that float64 takes
+_UNIT = 1e-6  # how far from 1 the length of a unit vector of float32 may be
 
 
 class MatchedVectors(NamedTuple):
@@ -111,6 +112,7 @@ def unit_rows(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             lengths = np.linalg.norm(block, axis=1, keepdims=True)
         good = np.isfinite(lengths) & (lengths > 0)
+        lengths[np.abs(lengths - 1) < _UNIT] = 1  # they stay as they are, to the last bit
         np.divide(block, lengths, out=block, where=good)
         unit[rows] = np.where(good, block, 0)
         bad[rows] = ~good[:, 0]
