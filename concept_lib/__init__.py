@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concept_lib.model import ConceptModel
-
-__all__ = ["ConceptModel"]
+    from concept_lib.model import ConceptModel as ConceptModel
 
 
 def __getattr__(name: str) -> object:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from concept_lib.embedding.towers import Towers
 
 Images: TypeAlias = Sequence[GivenImage]
-Embeddings: TypeAlias = "np.ndarray | str | os.PathLike[str]"
+Embeddings: TypeAlias = np.ndarray | str | os.PathLike[str]
 
 
 class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -311,6 +311,10 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         from concept_lib.model_views import concept_table_html
 
         return concept_table_html(repr(self), getattr(self, "_state", None))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401
+        """What notebooks show; scikit-learn would show the parameters alone."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _fitted(self) -> ConceptState:
         state: ConceptState | None = getattr(self, "_state", None)

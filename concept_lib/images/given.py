@@ -14,7 +14,7 @@ from concept_lib.images.decode import Decoded, DecodePool
 from concept_lib.images.files import UnusableError
 from concept_lib.images.raster import picture_of, pixel_array, thumbnail_jpeg
 
-GivenImage: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray"
+GivenImage: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True, slots=True)

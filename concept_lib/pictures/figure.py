@@ -68,7 +68,13 @@ def panel_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=figsize, facecolor=PAPER, layout="constrained")
+    class ShownFigure(Figure):
+        """A figure that notebooks show without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            return _render(self)
+
+    figure = ShownFigure(figsize=figsize, facecolor=PAPER, layout="constrained")
     FigureCanvasAgg(figure)
     n_columns = min(3, max(1, math.ceil(math.sqrt(len(collages)))))
     n_rows = max(1, math.ceil(len(collages) / n_columns))
@@ -78,7 +84,7 @@ def panel_figure(
     for axes, collage, title, subtitle in zip(grid.flat, collages, titles, subtitles, strict=False):
         axes.imshow(np.asarray(collage.convert("RGB")))
         line = f"{' '.join(title.split())[:40]}  ·  {subtitle}"
-        axes.set_title(line, loc="left", fontsize=figsize[0] * 0.75, color=INK, parse_math=False)
+        axes.set_title(line, loc="left", fontsize=max(9.0, figsize[0] * 0.75), color=INK, parse_math=False)
     return figure
 
 
