@@ -72,7 +72,9 @@ def refresh(
     ] = None,
     embeddings: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Vectors made elsewhere (.npz, .parquet), instead of a model's."),
+        typer.Option(
+            metavar="FILE", help="Vectors made elsewhere (.npz, .parquet, .pkl), instead of a model's."
+        ),
     ] = None,
     home: HomeOption = DATA,
     set_: Annotated[
