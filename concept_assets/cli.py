@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from concept_assets import cli_curation, cli_past
+from concept_assets import cli_curation, cli_download, cli_past
 from concept_assets.cli_options import (
     DATA,
     HomeOption,
@@ -197,6 +197,7 @@ def _flags(named: dict[str, str], assignments: list[str]) -> dict[str, str]:
     return {key: str(absolute_path(key, text, Path.cwd())) for key, text in flags.items()}
 
 
+app.add_typer(cli_download.app)
 app.add_typer(cli_curation.app)
 app.add_typer(cli_past.app)
 

@@ -47,7 +47,7 @@ def refused(folder: Path, data: bytes) -> str:
 # ── what is read ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     vectors=arrays.arrays(
         st.sampled_from(["<f2", "<f4", "<f8", ">f4", ">f8"]), st.tuples(st.integers(1, 5), st.integers(1, 5))
@@ -230,7 +230,7 @@ def test_a_file_that_is_cut_is_refused_wherever_it_is_cut(tmp_path: Path, protoc
         assert "damaged or cut short" in refused(tmp_path, WHOLE[protocol][:length])
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     protocol=st.sampled_from(PROTOCOLS),
     changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), st.binary(max_size=6)), max_size=4),
@@ -248,7 +248,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path: Path, protocol: int, change
     assert vectors.nbytes <= len(data)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.lists(st.sampled_from([bytes([code]) for code in range(256)] + [b"cnumpy\ndtype\n"])))
 def test_steps_at_random_are_read_or_refused(tmp_path: Path, data: list[bytes]) -> None:
     with pytest.raises(ConceptError):
