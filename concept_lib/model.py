@@ -142,7 +142,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Of the images; by default their paths, or their positions.
         image_embeddings
             Vectors made elsewhere, shape (n, d) in the order of the images; or a file of names and vectors (``.npz``,
-            Parquet), which are matched with the names of the images.
+            Parquet, ``.pkl``), which are matched with the names of the images.
 
         Returns
         -------

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from concept_lib.embedding.restricted_pickle import read_pickle
 from concept_lib.errors import ConceptError
 from concept_lib.storage import file_digest
 
@@ -39,13 +40,14 @@ class MatchedVectors(NamedTuple):
 
 
 def load_vectors(file: Path) -> tuple[list[str], np.ndarray]:
-    """Read names and vectors from a ``.npz`` or Parquet file.
+    """Read names and vectors from a ``.npz`` or Parquet file, or from a pickle that holds nothing else.
 
     Parameters
     ----------
     file
         ``.npz`` with the arrays ``names`` (text) and ``vectors`` (n, dim); or Parquet with a column of text
-        and one of lists of numbers, called ``names`` and ``vectors`` where there are several of a kind.
+        and one of lists of numbers, called ``names`` and ``vectors`` where there are several of a kind;
+        or ``.pkl`` with a list of names and an array, which is read without running anything (`read_pickle`).
 
     Returns
     -------
@@ -60,15 +62,14 @@ def load_vectors(file: Path) -> tuple[list[str], np.ndarray]:
         When the file is absent, of another form, or holds a vector without a direction.
     """
     suffix = file.suffix.lower()
-    if suffix in {".pkl", ".pickle"}:
-        raise ConceptError(
-            f"{file}: a pickle may run code when it is opened, so it is refused; convert it where you trust it, "
-            "with numpy.savez('vectors.npz', names=numpy.array(names, dtype=str), vectors=vectors)"
-        )
-    readers: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]]
-    readers = {".npz": _read_npz, ".parquet": _read_parquet}
+    readers: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]] = {
+        ".npz": _read_npz,
+        ".parquet": _read_parquet,
+        ".pkl": read_pickle,
+        ".pickle": read_pickle,
+    }
     if suffix not in readers:
-        raise ConceptError(f"{file}: vectors come from a .npz or .parquet file")
+        raise ConceptError(f"{file}: vectors come from a .npz, .parquet or .pkl file")
     if not file.is_file():
         raise ConceptError(f"file of vectors not found: {file}")
     names, vectors = readers[suffix](file)

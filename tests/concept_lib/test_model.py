@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 
@@ -295,13 +296,16 @@ def test_visualize_shows_what_is_asked_for(fitted: ConceptModel) -> None:
 # ── embeddings, saving, the published database ──────────────────────────────────────────────────────────────────
 
 
-def test_vectors_of_a_file_are_matched_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["npz", "pkl"])
+def test_vectors_of_a_file_are_matched_by_name(tmp_path: Path, form: str) -> None:
     vectors = blobs((12, 12))
     names = [f"{i}.jpg" for i in range(24)]
-    np.savez(tmp_path / "v.npz", names=np.array(names[::-1][1:]), vectors=vectors[::-1][1:] * 3)
+    called, others = names[::-1][1:], vectors[::-1][1:] * 3
+    np.savez(tmp_path / "v.npz", names=np.array(called), vectors=others)
+    (tmp_path / "v.pkl").write_bytes(pickle.dumps((called, others)))
     model = ConceptModel(8, progress=False)
     with pytest.warns(UserWarning, match="1 of 24 .*no vector"):
-        found = model.fit_transform(plain(24), image_names=names, image_embeddings=tmp_path / "v.npz")
+        found = model.fit_transform(plain(24), image_names=names, image_embeddings=tmp_path / f"v.{form}")
     assert found[-1] == -1
     assert set(found[:12]) != set(found[12:23])
     np.testing.assert_allclose(model._state.vectors[:23], vectors[:23], atol=1e-6)
