@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint dev clean
+.PHONY: help demo test lint dev docs clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -23,6 +23,9 @@ test: $(STAMP) ## Run the linter, the type checker, the import rules and all tes
 
 dev: $(STAMP) ## Open the Dagster UI on the home data/
 	$(BIN)/dagster dev
+
+docs: $(STAMP) ## Build the API reference into build/api
+	$(BIN)/pdoc -d numpy -o build/api concept_lib
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): some minutes, once"

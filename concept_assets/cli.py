@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from concept_assets import cli_curation, cli_experiment, cli_past, cli_sql, cli_ui
+from concept_assets import cli_curation, cli_download, cli_experiment, cli_past, cli_sql, cli_ui
 from concept_assets.cli_options import (
     DATA,
     HomeOption,
@@ -72,7 +72,9 @@ def refresh(
     ] = None,
     embeddings: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Vectors made elsewhere (.npz, .parquet), instead of a model's."),
+        typer.Option(
+            metavar="FILE", help="Vectors made elsewhere (.npz, .parquet, .pkl), instead of a model's."
+        ),
     ] = None,
     home: HomeOption = DATA,
     set_: Annotated[
@@ -195,6 +197,7 @@ def _flags(named: dict[str, str], assignments: list[str]) -> dict[str, str]:
     return {key: str(absolute_path(key, text, Path.cwd())) for key, text in flags.items()}
 
 
+app.add_typer(cli_download.app)
 app.add_typer(cli_curation.app)
 app.add_typer(cli_past.app)
 app.add_typer(cli_ui.app)

@@ -27,6 +27,8 @@ NUMBERS = {
 ELASTIC = {"label", "words", "path", "value", "what it is", "action", "title"}
 STAGES = {
     "sample": "rendering the gallery",
+    "download": "downloading (MB)",
+    "unzip": "unpacking the pictures",
     "images": "looking at the images",
     "vocabulary": "reading the vocabulary",
     "image_embeddings": "embedding the images",

@@ -65,7 +65,7 @@ class Embedding(Section):
         None, description="another text tower of the same space; by default the model's own"
     )
     embeddings: str | None = Field(
-        None, description=".npz or Parquet file of image vectors, in place of the image tower"
+        None, description=".npz, Parquet or .pkl file of image vectors, in place of the image tower"
     )
     batch_size: int = Field(32, ge=1, description="images a step", json_schema_extra=_MACHINE)
     device: str = Field("auto", description="auto, cpu, cuda or mps", json_schema_extra=_MACHINE)

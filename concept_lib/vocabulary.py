@@ -195,11 +195,26 @@ def _file_words(path: Path) -> tuple[str, ...]:
     return words
 
 
+def clean_words(words: Iterable[str]) -> list[str]:
+    """Distinct words in the order of their first appearance, white space collapsed, empty ones left out.
+
+    Examples
+    --------
+    >>> clean_words(["red  apple", " pear", "", "red apple"])
+    ['red apple', 'pear']
+    """
+    return list(dict.fromkeys(word for raw in words if (word := _plain(raw))))
+
+
+def _plain(raw: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(raw.split()))
+
+
 def _distinct(rows: Iterable[tuple[int, str]], path: Path) -> tuple[str, ...]:
     """Cleaned words in the order of their first appearance."""
     words: dict[str, None] = {}
     for line, raw in rows:
-        word = unicodedata.normalize("NFC", " ".join(raw.split()))
+        word = _plain(raw)
         if len(word) > MAX_WORD_LENGTH:
             raise ConceptError(
                 f"vocabulary {path}, line {line}: {len(word)} characters; "

@@ -1,13 +1,11 @@
-"""CLIP's two towers: images and words become unit vectors of one space."""
+"""CLIP models loaded from their folders or the hub."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from PIL import Image
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from concept_lib.embedding.memory import keep_freed_memory
 from concept_lib.embedding.model_files import (
@@ -21,21 +19,21 @@ from concept_lib.embedding.model_files import (
     tower_names,
 )
 from concept_lib.embedding.quiet import quiet_libraries
+from concept_lib.embedding.towers import Towers
 from concept_lib.errors import ConceptError
-from concept_lib.progress import Progress
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["Calibration", "Encoder", "load_encoder", "model_fingerprint", "text_fingerprint"]
+Model: TypeAlias = "str | Path | SentenceTransformer"
 
-_TEXTS = 256  # in one pass at most
-_IMAGES = 32  # in each pass: convolutions round otherwise in smaller ones, and vectors must not
+__all__ = ["Calibration", "Encoder", "load_encoder", "load_towers", "model_fingerprint", "text_fingerprint"]
+
 _UNUSED_WEIGHTS = re.compile(r"^pooler\.|logit_|position_ids")  # have no say in the vectors
 
 
-class Encoder:
-    """An image tower and a text tower of one space (CLIP: Radford et al. 2021).
+class Encoder(Towers):
+    """Towers that know which files they come from.
 
     Made by `load_encoder`.
 
@@ -52,12 +50,6 @@ class Encoder:
         The image tower's, as the user gave it.
     fingerprint, text_fingerprint
         Hash of weights, preprocessing, backend and precision of each tower.
-    dim
-        Length of every vector.
-    image_size
-        Pixels of the shorter side that `encode_images` takes.
-    confidence
-        How a cosine of this space becomes a confidence.
     """
 
     def __init__(
@@ -67,60 +59,10 @@ class Encoder:
         images: SentenceTransformer,
         texts: SentenceTransformer,
     ) -> None:
-        self._images = images
-        self._texts = texts
+        super().__init__(images, texts, load_calibration(image_files), (image_files.name, text_files.name))
         self.name = image_files.name
         self.fingerprint = tower_fingerprint(image_files, "image")
         self.text_fingerprint = tower_fingerprint(text_files, "text")
-        self.confidence = load_calibration(image_files)
-        self.image_size = _image_size(images)
-        blank = Image.new("RGB", (self.image_size, self.image_size))
-        self.dim: int = _encode(images, [blank]).shape[1]
-        text_dim = _encode(texts, ["a"]).shape[1]
-        if text_dim != self.dim:
-            raise ConceptError(
-                f"{text_files.name} gives words {text_dim} dimensions and {image_files.name} gives images "
-                f"{self.dim}: give a text model of the same space"
-            )
-
-    def encode_images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """Embed images.
-
-        Parameters
-        ----------
-        pixels
-            RGB, uint8, shape (height, width, 3) each, the shorter side `image_size` long.
-
-        Returns
-        -------
-        np.ndarray
-            float32, shape (n, dim), rows of length 1.
-        """
-        if not pixels:
-            return np.zeros((0, self.dim), np.float32)
-        images = [Image.fromarray(array) for array in pixels]
-        padding = [images[-1]] * (-len(images) % _IMAGES)
-        return _encode(self._images, images + padding, _IMAGES)[: len(images)]
-
-    def encode_texts(self, texts: Sequence[str], *, progress: Progress | None = None) -> np.ndarray:
-        """Embed words or phrases, bare: no "a photo of a" around them.
-
-        Texts of equal length in tokens share a pass, so that next to nothing is padding; a text that is
-        longer than the tower reads is cut.
-
-        Returns
-        -------
-        np.ndarray
-            float32, shape (n, dim), rows of length 1, in the order of `texts`.
-        """
-        vectors = np.zeros((len(texts), self.dim), np.float32)
-        order = np.argsort(_token_counts(self._texts, texts), kind="stable")
-        for start in range(0, len(texts), _TEXTS):
-            rows = order[start : start + _TEXTS]
-            vectors[rows] = _encode(self._texts, [texts[row] for row in rows])
-            if progress:
-                progress(start + len(rows), len(texts))
-        return vectors
 
 
 def load_encoder(
@@ -152,11 +94,50 @@ def load_encoder(
     target = _device(device)
     images = _load_tower(image_files, target)
     texts = images if text_files is image_files else _load_tower(text_files, target)
-    if "image" not in images.modalities:
-        raise ConceptError(f"{model} embeds no images: give it as text model, beside one that does")
-    if "text" not in texts.modalities:
-        raise ConceptError(f"{text_files.name} embeds no words: give a text model of the same space too")
     return Encoder(image_files, text_files, images, texts)
+
+
+def load_towers(
+    model: Model | Sequence[Model], *, text_model: Model | None = None, device: str = "auto"
+) -> Towers:
+    """Towers from names, folders or models that are loaded already.
+
+    Parameters
+    ----------
+    model
+        As `load_encoder` takes it, or a SentenceTransformer, or a pair: one for images and one for words.
+    text_model
+        Another model for the words, of the same space.
+    device
+        As in `load_encoder`; loaded models stay where they are.
+
+    Raises
+    ------
+    ConceptError
+        As `load_encoder` does.
+    """
+    if not _is_name(model) and isinstance(model, Sequence):
+        if len(model) != 2 or text_model is not None:
+            raise ConceptError("embedding_model takes one model, or a pair: one for images and one for words")
+        model, text_model = model
+    texts = model if text_model is None else text_model
+    if _is_name(model) and _is_name(texts):
+        return load_encoder(
+            str(model), text_model=None if text_model is None else str(text_model), device=device
+        )
+    loaded: list[SentenceTransformer] = []
+    for part, role in ((model, 0), (texts, 1)):
+        if _is_name(part):
+            keep_freed_memory()
+            name = tower_names(str(part), None, None)[role]
+            loaded.append(_load_tower(locate(*name), _device(device)))
+        else:
+            loaded.append(cast("SentenceTransformer", part))
+    return Towers(loaded[0], loaded[1])
+
+
+def _is_name(model: object) -> bool:
+    return isinstance(model, str | Path)
 
 
 def _device(device: str) -> str:
@@ -214,32 +195,3 @@ def _limit_length(tower: SentenceTransformer) -> None:
     positions = getattr(text_config, "max_position_embeddings", None)
     if positions is not None:
         tower.tokenizer.model_max_length = min(tower.tokenizer.model_max_length, positions)
-
-
-def _image_size(tower: SentenceTransformer) -> int:
-    """Shorter side, in pixels, to which the model's own preprocessing scales."""
-    size = getattr(tower.processor, "image_processor", tower.processor).size
-    return int(size.get("shortest_edge") or max(size["height"], size["width"]))
-
-
-def _token_counts(tower: SentenceTransformer, texts: Sequence[str]) -> list[int]:
-    """Length of each text in tokens, after cutting; in characters for towers without a usual tokenizer."""
-    from transformers import PreTrainedTokenizerBase
-
-    if not texts or not isinstance(tower.tokenizer, PreTrainedTokenizerBase):
-        return [len(text) for text in texts]
-    encoded = tower.tokenizer(list(texts), truncation=True, padding=False, return_attention_mask=False)
-    return [len(tokens) for tokens in encoded["input_ids"]]
-
-
-def _encode(tower: SentenceTransformer, inputs: Sequence[Any], batch_size: int = _TEXTS) -> np.ndarray:
-    """Unit vectors, float32, shape (n, dim)."""
-    vectors: np.ndarray = tower.encode(
-        list(inputs),
-        batch_size=min(len(inputs), batch_size),
-        show_progress_bar=False,
-        normalize_embeddings=True,
-    )
-    if not np.isfinite(vectors).all():
-        raise ConceptError("the model gives vectors that are not finite: its weights are damaged")
-    return np.ascontiguousarray(vectors, dtype=np.float32)

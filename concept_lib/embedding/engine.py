@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from concept_lib.embedding.cache import SHARD_ROWS, VectorCache
+from concept_lib.embedding.cache import SHARD_ROWS
 from concept_lib.progress import Progress
 
 COMMIT_IMAGES = 1024  # a shard this often: small enough to lose little, large enough for a million images
@@ -41,6 +41,16 @@ class Decoder(Protocol):
         """Decode files in the order given, some ahead of what was asked for."""
 
 
+class VectorStore(Protocol):
+    """Where vectors are kept, as far as it is used here."""
+
+    def has(self, ids: Sequence[str]) -> np.ndarray:
+        """Whether there is a vector, bool, shape (n,)."""
+
+    def append(self, ids: Sequence[str], vectors: np.ndarray) -> None:
+        """Keep vectors, float32, shape (n, dim)."""
+
+
 class ImageEncoder(Protocol):
     """The image tower, as far as it is used here; another backend needs no more than this."""
 
@@ -70,7 +80,7 @@ class EmbedReport:
 
 def embed_images(
     encoder: ImageEncoder,
-    cache: VectorCache,
+    cache: VectorStore,
     sources: Sequence[tuple[str, bytes]],
     pool: Decoder,
     *,
@@ -107,7 +117,7 @@ def embed_images(
     return EmbedReport(work.n_committed, work.failures)
 
 
-def _missing(cache: VectorCache, sources: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+def _missing(cache: VectorStore, sources: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """Sources without a vector, each id once."""
     wanted: dict[str, bytes] = {}
     for key, path in sources:
@@ -119,7 +129,7 @@ def _missing(cache: VectorCache, sources: Sequence[tuple[str, bytes]]) -> list[t
 class _Work:
     """Gathers pixels into batches and vectors into shards, at a steady rhythm."""
 
-    def __init__(self, encoder: ImageEncoder, cache: VectorCache, batch_size: int) -> None:
+    def __init__(self, encoder: ImageEncoder, cache: VectorStore, batch_size: int) -> None:
         self.n_committed = 0
         self.failures: dict[str, str] = {}
         self._encoder = encoder

@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from concept_lib.embedding.restricted_pickle import read_pickle
 from concept_lib.errors import ConceptError
 from concept_lib.storage import file_digest
 
 _NORMALISED_AT_ONCE = 65_536  # rows: bounds the memory that float64 takes
+_UNIT = 1e-6  # how far from 1 the length of a unit vector of float32 may be
 
 
 class MatchedVectors(NamedTuple):
@@ -38,13 +40,14 @@ class MatchedVectors(NamedTuple):
 
 
 def load_vectors(file: Path) -> tuple[list[str], np.ndarray]:
-    """Read names and vectors from a ``.npz`` or Parquet file.
+    """Read names and vectors from a ``.npz`` or Parquet file, or from a pickle that holds nothing else.
 
     Parameters
     ----------
     file
         ``.npz`` with the arrays ``names`` (text) and ``vectors`` (n, dim); or Parquet with a column of text
-        and one of lists of numbers, called ``names`` and ``vectors`` where there are several of a kind.
+        and one of lists of numbers, called ``names`` and ``vectors`` where there are several of a kind;
+        or ``.pkl`` with a list of names and an array, which is read without running anything (`read_pickle`).
 
     Returns
     -------
@@ -59,15 +62,14 @@ def load_vectors(file: Path) -> tuple[list[str], np.ndarray]:
         When the file is absent, of another form, or holds a vector without a direction.
     """
     suffix = file.suffix.lower()
-    if suffix in {".pkl", ".pickle"}:
-        raise ConceptError(
-            f"{file}: a pickle may run code when it is opened, so it is refused; convert it where you trust it, "
-            "with numpy.savez('vectors.npz', names=numpy.array(names, dtype=str), vectors=vectors)"
-        )
-    readers: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]]
-    readers = {".npz": _read_npz, ".parquet": _read_parquet}
+    readers: dict[str, Callable[[Path], tuple[list[str], np.ndarray]]] = {
+        ".npz": _read_npz,
+        ".parquet": _read_parquet,
+        ".pkl": read_pickle,
+        ".pickle": read_pickle,
+    }
     if suffix not in readers:
-        raise ConceptError(f"{file}: vectors come from a .npz or .parquet file")
+        raise ConceptError(f"{file}: vectors come from a .npz, .parquet or .pkl file")
     if not file.is_file():
         raise ConceptError(f"file of vectors not found: {file}")
     names, vectors = readers[suffix](file)
@@ -80,6 +82,42 @@ def vectors_fingerprint(file: Path) -> str:
     if not file.is_file():
         raise ConceptError(f"file of vectors not found: {file}")
     return file_digest(file)[:32]
+
+
+def unit_rows(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of length 1, and which rows have no direction.
+
+    Parameters
+    ----------
+    vectors
+        Numbers, shape (n, dim).
+
+    Returns
+    -------
+    unit
+        float32, shape (n, dim); rows without a direction are zero.
+    bad
+        Positions of those, which are zero or not finite.
+
+    Examples
+    --------
+    >>> unit, bad = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    >>> unit.round(1).tolist(), bad.tolist()
+    ([[0.6000000238418579, 0.800000011920929], [0.0, 0.0]], [1])
+    """
+    unit = np.zeros(vectors.shape, np.float32)
+    bad = np.zeros(len(vectors), bool)
+    for start in range(0, len(vectors), _NORMALISED_AT_ONCE):
+        rows = slice(start, start + _NORMALISED_AT_ONCE)
+        block = vectors[rows].astype(np.float64)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        good = np.isfinite(lengths) & (lengths > 0)
+        lengths[np.abs(lengths - 1) < _UNIT] = 1  # they stay as they are, to the last bit
+        np.divide(block, lengths, out=block, where=good)
+        unit[rows] = np.where(good, block, 0)
+        bad[rows] = ~good[:, 0]
+    return unit, np.flatnonzero(bad)
 
 
 def match_vectors(
@@ -208,14 +246,7 @@ def _matrix(file: Path, chunk: pa.Array) -> np.ndarray:
 
 
 def _normalised(file: Path, names: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1, float32."""
-    unit = np.empty(vectors.shape, np.float32)
-    for start in range(0, len(vectors), _NORMALISED_AT_ONCE):
-        block = vectors[start : start + _NORMALISED_AT_ONCE].astype(np.float64)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            lengths = np.linalg.norm(block, axis=1, keepdims=True)
-        bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-        if len(bad):
-            raise ConceptError(f"{file}: the vector of {names[start + bad[0]]!r} is zero or not finite")
-        unit[start : start + len(block)] = block / lengths
+    unit, bad = unit_rows(vectors)
+    if len(bad):
+        raise ConceptError(f"{file}: the vector of {names[bad[0]]!r} is zero or not finite")
     return unit

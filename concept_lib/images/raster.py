@@ -174,6 +174,25 @@ def _decode(
     return Picture(name, width, height, to_rgb(image, scale), orientation)
 
 
+def picture_of(image: Image.Image) -> Picture:
+    """A picture that is in memory already, such as a notebook's, as if it had been decoded.
+
+    Raises
+    ------
+    UnusableError
+        Pillow cannot read its pixels, or there are none.
+    """
+    if not min(image.size):
+        raise UnusableError("failed", "has no pixels")
+    try:
+        image.load()
+        orientation = _orientation(image)
+        width, height = image.size[::-1] if orientation >= _FIRST_SIDEWAYS else image.size
+        return Picture(image.format or "memory", width, height, to_rgb(image, 1.0), orientation)
+    except _PICTURE_ERRORS as error:
+        raise UnusableError("failed", _describe(error)) from None
+
+
 def _scale(width: int, height: int, thumbnail: bool, pixel_size: int | None) -> float:
     """The largest scale at which the picture is used; 1 where it is only checked."""
     scales = [THUMBNAIL_SIDE / max(width, height)] if thumbnail else []

@@ -48,6 +48,44 @@ def overview_figure(
     return render(_grid(panels) if panels else _empty())
 
 
+def panel_figure(
+    collages: Sequence[Image.Image],
+    titles: Sequence[str],
+    subtitles: Sequence[str],
+    figsize: tuple[float, float],
+) -> Figure:
+    """Draw concepts in a figure of the caller's size, for a notebook; as many as are given.
+
+    Parameters
+    ----------
+    collages, titles, subtitles
+        As in `overview_figure`.
+    figsize
+        Width and height, inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        """A figure that notebooks show without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            return _render(self)
+
+    figure = ShownFigure(figsize=figsize, facecolor=PAPER, layout="constrained")
+    FigureCanvasAgg(figure)
+    n_columns = min(3, max(1, math.ceil(math.sqrt(len(collages)))))
+    n_rows = max(1, math.ceil(len(collages) / n_columns))
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, collage, title, subtitle in zip(grid.flat, collages, titles, subtitles, strict=False):
+        axes.imshow(np.asarray(collage.convert("RGB")))
+        line = f"{' '.join(title.split())[:40]}  ·  {subtitle}"
+        axes.set_title(line, loc="left", fontsize=max(9.0, figsize[0] * 0.75), color=INK, parse_math=False)
+    return figure
+
+
 def _grid(panels: Sequence[tuple[Image.Image, str, str]]) -> Figure:
     """Rows of panels; a row is as high as its highest collage."""
     n_columns = {1: 1, 2: 2, 4: 2}.get(len(panels), 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -200,7 +201,10 @@ def test_where_it_knows_most_nothing_is_said(own_home: Home, run) -> None:
     assert not recorder.said
 
 
-def test_precomputed_vectors_stand_in_for_the_image_tower(own_home: Home, run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["npz", "pkl"])
+def test_precomputed_vectors_stand_in_for_the_image_tower(
+    own_home: Home, run, tmp_path: Path, form: str
+) -> None:
     paths = sorted(path.relative_to(photos(own_home)).as_posix() for path in photos(own_home).rglob("*.jpg"))
     kinds = sorted({path.split("/")[0] for path in paths})
     rng = np.random.default_rng(0)
@@ -208,8 +212,9 @@ def test_precomputed_vectors_stand_in_for_the_image_tower(own_home: Home, run, t
         0, 0.05, (48, 16)
     )
     np.savez(tmp_path / "vectors.npz", names=np.array(paths[1:]), vectors=vectors[1:].astype(np.float32))
+    (tmp_path / "vectors.pkl").write_bytes(pickle.dumps((paths[1:], vectors[1:].astype(np.float32))))
     summary, _ = run(
-        own_home, {"embedding.embeddings": str(tmp_path / "vectors.npz"), "vocabulary.source": "none"}
+        own_home, {"embedding.embeddings": str(tmp_path / f"vectors.{form}"), "vocabulary.source": "none"}
     )
     assert (summary["n_images"], summary["n_failed"], summary["n_concepts"]) == (47, 1, 4)
     assert rows(own_home, "SELECT path, reason FROM problem_files") == [(paths[0], "no vector")]

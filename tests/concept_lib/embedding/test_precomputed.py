@@ -159,7 +159,7 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
         ("array.npz", "cannot be read"),
         ("other.npz", "'vectors'"),
         ("text.parquet", "cannot be read as Parquet"),
-        ("v.csv", r"come from a \.npz or \.parquet file"),
+        ("v.csv", r"come from a \.npz, \.parquet or \.pkl file"),
         ("absent.npz", "not found"),
     ):
         with pytest.raises(ConceptError, match=message) as caught:
@@ -178,7 +178,7 @@ class Trap:
         return Path.touch, (self.file,)
 
 
-def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+def test_what_a_pickle_would_run_never_runs(tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
     (tmp_path / "v.pkl").write_bytes(pickle.dumps(Trap(sprung)))
     npz(tmp_path / "v.npz", names=np.array([Trap(sprung)] * 3, object))
