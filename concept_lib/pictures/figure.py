@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from concept_lib.pictures.drawing import DPI, INK, QUIET, any_script, blank, render
+from concept_lib.pictures.drawing import DPI, INK, PAPER, QUIET, any_script, blank, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def panel_figure(
         """A figure that notebooks show without pyplot."""
 
         def _repr_png_(self) -> bytes:
-            return _render(self)
+            return render(self)
 
     figure = ShownFigure(figsize=figsize, facecolor=PAPER, layout="constrained")
     FigureCanvasAgg(figure)
