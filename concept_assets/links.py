@@ -13,6 +13,9 @@ DAGSTER_URL, MLFLOW_URL = "CONCEPT_DAGSTER_URL", "CONCEPT_MLFLOW_URL"
 """Environment variables with the address of a UI that does not answer at its usual port; `concept ui` sets them."""
 
 
+TRAINING = "workflowType=machine_learning"  # MLflow's pages for runs, and not those for agents
+
+
 def dagster_run_url(run_id: str) -> str:
     """Page of a Dagster run.
 
@@ -41,9 +44,9 @@ def mlflow_run_url(section: Tracking, experiment_id: str, run_id: str) -> str:
     Examples
     --------
     >>> mlflow_run_url(Tracking(uri="http://tracking:5000/"), "1", "9f0e")
-    'http://tracking:5000/#/experiments/1/runs/9f0e'
+    'http://tracking:5000/#/experiments/1/runs/9f0e?workflowType=machine_learning'
     """
-    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{_mlflow(section)}/#/experiments/{experiment_id}/runs/{run_id}?{TRAINING}"
 
 
 def mlflow_table_url(section: Tracking, experiment_id: str | None) -> str:
@@ -54,7 +57,7 @@ def mlflow_table_url(section: Tracking, experiment_id: str | None) -> str:
     >>> mlflow_table_url(Tracking(), "1")
     'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
-    where = "" if experiment_id is None else f"/{experiment_id}/runs?workflowType=machine_learning"
+    where = "" if experiment_id is None else f"/{experiment_id}/runs?{TRAINING}"
     return f"{_mlflow(section)}/#/experiments{where}"
 
 

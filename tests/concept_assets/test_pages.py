@@ -136,7 +136,10 @@ def _database_page(home: Home, database: dict[str, Any]) -> None:
         home, "SELECT dagster_run_id, mlflow_run_id, title FROM refreshes WHERE refresh_id = 2"
     )
     assert database["published_by"].value == run_id
-    assert database["mlflow_run"].value == f"http://127.0.0.1:5000/#/experiments/1/runs/{mlflow_run_id}"
+    assert (
+        database["mlflow_run"].value
+        == f"http://127.0.0.1:5000/#/experiments/1/runs/{mlflow_run_id}?workflowType=machine_learning"
+    )
     assert database["title"].value == title
     assert database["database"].value == str(home.database)
     tables = {record.data["table"]: record.data["rows"] for record in database["tables"].records}

@@ -34,19 +34,34 @@ def test_sql_examples_run(refreshed: Home, statement: str) -> None:
     assert rows or "problem_files" in statement
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_examples_run(
-    refreshed: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    (tmp_path / "data").symlink_to(refreshed.path)
-    monkeypatch.chdir(tmp_path)
+def printed_by(
+    code: str, home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, dict[str, object]]:
+    (folder / "data").symlink_to(home.path)
+    monkeypatch.chdir(folder)
     printed = io.StringIO()
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), names)
-    for line in printed.getvalue().splitlines():
+    return printed.getvalue(), names
+
+
+def test_the_example_of_concept_model_runs(
+    refreshed: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [code] = [block for block in blocks("python") if "ConceptModel" in block]
+    printed, _ = printed_by(code, refreshed, tmp_path, monkeypatch)
+    assert printed.startswith("beach, ")
+    assert printed.count("beach/") == 3
+
+
+def test_the_example_of_duckdb_runs(refreshed: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [code] = [block for block in blocks("python") if "duckdb.connect" in block]
+    printed, names = printed_by(code, refreshed, tmp_path, monkeypatch)
+    lines = printed.splitlines()
+    for line in lines:
         assert Path(line.rpartition("shown in ")[2]).is_file()
-    assert len(names["concepts"]) == len(printed.getvalue().splitlines()) > 0
+    assert len(names["concepts"]) == len(lines) > 0
     assert len(names["exemplars"]) == 3
 
 
