@@ -37,7 +37,7 @@ def download(
     A download that was cut short goes on where it ended. What is here already is checked by its recorded checksum.
     """
     from concept_assets.console import ProgressView
-    from concept_lib.download import COLLECTIONS, filling
+    from concept_lib.downloads.fetch import COLLECTIONS, filling
 
     if collection not in COLLECTIONS:
         raise ConceptError(f"no collection {collection}; there is: {', '.join(COLLECTIONS)}")
@@ -62,7 +62,7 @@ def download(
 
 def _fetch(view: ProgressView, base: str, file: Path) -> str:
     """Fetch a file under its name, with a bar in megabytes."""
-    from concept_lib.download import fetch
+    from concept_lib.downloads.fetch import fetch
 
     here = file.is_file()
     view.started("download")
@@ -77,7 +77,7 @@ def _fetch(view: ProgressView, base: str, file: Path) -> str:
 
 def _unzip(view: ProgressView, archive: Path, photos: Path) -> int:
     """Unpack the pictures, with a bar."""
-    from concept_lib.unzip import unzip_pictures
+    from concept_lib.downloads.unzip import unzip_pictures
 
     view.started("unzip")
     n = unzip_pictures(archive, photos, progress=lambda done, total: view.advanced("unzip", done, total))

@@ -25,8 +25,8 @@ from concept_lib.database.members import (
     raw_cluster_table,
     with_placed,
 )
-from concept_lib.modeling.curation import keep_pinned, merged_ids
-from concept_lib.modeling.fit import fit_concepts
+from concept_lib.modeling.curation import merged_ids
+from concept_lib.modeling.fit import fit_concepts, members_of
 from concept_lib.modeling.layout import aligned, starting_layout
 from concept_lib.modeling.membership import Membership, Standing, dissolved
 from concept_lib.modeling.neighbours import exact_neighbors
@@ -236,10 +236,8 @@ def _fitted(
         min_samples=session.settings.clustering.min_samples,
         min_jaccard=session.settings.identity.min_jaccard,
     )
-    ids = keep_pinned(before, fit.ids, pins_in_force(session.inputs.actions))
-    was = fit.probabilities if standing is None else standing.members.probabilities
-    shares = np.where(ids == fit.ids, fit.probabilities, was)
-    members = Membership(ids, ids, shares, np.ones(len(ids), bool))
+    shares = None if standing is None else standing.members.probabilities
+    members = members_of(fit, before, shares, pins_in_force(session.inputs.actions))
     info = {
         "fit_refresh_id": session.refresh_id,
         "n_fit": len(fit.ids),

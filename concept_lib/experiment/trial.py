@@ -18,8 +18,8 @@ from concept_lib.database.present import vector_column
 from concept_lib.experiment.basis import Basis
 from concept_lib.experiment.grid import Point
 from concept_lib.experiment.layouts import Layout, Layouts
-from concept_lib.modeling.curation import keep_pinned, merged_ids
-from concept_lib.modeling.fit import fit_concepts
+from concept_lib.modeling.curation import merged_ids
+from concept_lib.modeling.fit import fit_concepts, members_of
 from concept_lib.modeling.membership import Membership, dissolved
 from concept_lib.modeling.naming import Naming, name_concepts
 from concept_lib.modeling.portraits import Portraits, portray
@@ -150,9 +150,9 @@ def _grouped(basis: Basis, layout: Layout, settings: Settings) -> tuple[Membersh
             min_samples=settings.clustering.min_samples,
             min_jaccard=settings.identity.min_jaccard,
         )
-        ids = keep_pinned(before, fit.ids, pins_in_force(basis.actions))
-        shares = np.where(ids == fit.ids, fit.probabilities, standing.members.probabilities)
-        members, validity = Membership(ids, ids, shares, np.ones(len(ids), bool)), fit.relative_validity
+        pins = pins_in_force(basis.actions)
+        members = members_of(fit, before, standing.members.probabilities, pins)
+        validity = fit.relative_validity
     shown = merged_ids(members.raw_ids, merges_in_force(basis.actions))
     return dissolved(members._replace(concept_ids=shown)), validity
 

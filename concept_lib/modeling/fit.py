@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from concept_lib.modeling.cluster import auto_concept_size, cluster
+from concept_lib.modeling.curation import keep_pinned
 from concept_lib.modeling.identity import match_concepts
+from concept_lib.modeling.membership import Membership
 
 
 class Fit(NamedTuple):
@@ -86,3 +89,34 @@ def fit_concepts(
         size,
         found.relative_validity,
     )
+
+
+def members_of(
+    fit: Fit,
+    before: npt.NDArray[np.integer],
+    shares: npt.NDArray[np.float32] | None,
+    pins: Collection[int],
+) -> Membership:
+    """Who belongs to which concept after a fit: its groups, and what the user pinned beside them.
+
+    Parameters
+    ----------
+    fit
+        Of all images.
+    before
+        As `fit_concepts` got it.
+    shares
+        Strength of membership before, which images of pinned concepts keep, (n,); None where there was none.
+    pins
+        Concepts that outlive every fit.
+
+    Examples
+    --------
+    >>> ids = np.array([4, 4, -1], np.int32)
+    >>> fit = Fit(ids, np.array([1, 0.5, 0], np.float32), {4: 0}, 2, 0.5)
+    >>> members_of(fit, np.array([4, 4, -1]), None, pins=set()).concept_ids.tolist()
+    [4, 4, -1]
+    """
+    ids = keep_pinned(before, fit.ids, pins)
+    kept = np.where(ids == fit.ids, fit.probabilities, fit.probabilities if shares is None else shares)
+    return Membership(ids, ids, kept, np.ones(len(ids), bool))

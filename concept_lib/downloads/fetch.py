@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from concept_lib.downloads.web import LostError, OtherFileError, Source, ask, piece, read_some
 from concept_lib.errors import ConceptError
 from concept_lib.progress import Progress
 from concept_lib.storage import canonical_json, file_digest, sync_folder, write_file
-from concept_lib.web import LostError, OtherFileError, Source, ask, piece, read_some
 
 SILENCE_S = 30.0  # without a connection, or without a byte
 TRIES = 3  # in a row that bring nothing

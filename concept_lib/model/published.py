@@ -10,7 +10,7 @@ from PIL import Image
 
 from concept_lib.database.queries import last_refresh, open_database
 from concept_lib.errors import ConceptError
-from concept_lib.model_state import ConceptState
+from concept_lib.model.state import ConceptState
 
 
 def published_model(database: Path) -> tuple[ConceptState, dict[str, Any]]:

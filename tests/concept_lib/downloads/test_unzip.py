@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from concept_lib import unzip
+from concept_lib.downloads import unzip
+from concept_lib.downloads.unzip import unzip_pictures
 from concept_lib.errors import ConceptError
-from concept_lib.unzip import unzip_pictures
 
 PICTURES = {f"{n:02d}.jpg": random.Random(n).randbytes(3000 + n) for n in range(10)}
 

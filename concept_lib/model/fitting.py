@@ -19,7 +19,7 @@ from concept_lib.embedding.towers import Towers
 from concept_lib.errors import ConceptError
 from concept_lib.images.decode import DecodePool
 from concept_lib.images.given import GivenImage, GivenImages
-from concept_lib.model_state import ConceptState
+from concept_lib.model.state import ConceptState
 from concept_lib.modeling.cluster import cluster
 from concept_lib.modeling.membership import Membership
 from concept_lib.modeling.naming import name_concepts

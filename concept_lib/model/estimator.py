@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - this module is imported by who uses it
 from sklearn.exceptions import NotFittedError  # noqa: TID253
 
-from concept_lib.fitting import Parts, fitted_state, given_vectors, name_state
 from concept_lib.images.given import GivenImage
-from concept_lib.model_state import ConceptState, read_state, write_state
+from concept_lib.model.fitting import Parts, fitted_state, given_vectors, name_state
+from concept_lib.model.state import ConceptState, read_state, write_state
 from concept_lib.modeling.assign import assign
 
 if TYPE_CHECKING:
@@ -217,14 +217,14 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         figsize
             Width and height, inches.
         """
-        from concept_lib.model_views import concept_figure
+        from concept_lib.model.views import concept_figure
 
         return concept_figure(self._fitted(), top_n, concepts, figsize)
 
     @property
     def frequency(self) -> pd.DataFrame:
         """Images of each concept, largest first."""
-        from concept_lib.model_views import frequency
+        from concept_lib.model.views import frequency
 
         return frequency(self._fitted())
 
@@ -258,13 +258,13 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def get_concept_info(self) -> pd.DataFrame:
         """A row a concept, largest first: number, label, images, confidence of the label, words, exemplars."""
-        from concept_lib.model_views import concept_info
+        from concept_lib.model.views import concept_info
 
         return concept_info(self._fitted())
 
     def get_image_info(self) -> pd.DataFrame:
         """A row an image, in the order given: name, concept, label, probability, exemplar's rank, problem."""
-        from concept_lib.model_views import image_info
+        from concept_lib.model.views import image_info
 
         return image_info(self._fitted())
 
@@ -300,7 +300,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def from_database(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
         """Read the concepts that a refresh published, by the path of its ``concepts.duckdb``."""
-        from concept_lib.published_model import published_model
+        from concept_lib.model.published import published_model
 
         state, kept = published_model(Path(path))
         model = cls(**(kept | params))
@@ -308,7 +308,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return model
 
     def _repr_html_(self) -> str:
-        from concept_lib.model_views import concept_table_html
+        from concept_lib.model.views import concept_table_html
 
         return concept_table_html(repr(self), getattr(self, "_state", None))
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from concept_lib import download
-from concept_lib.download import fetch, filling
+from concept_lib.downloads import fetch as download
+from concept_lib.downloads.fetch import fetch, filling
 from concept_lib.errors import ConceptError
 
 DATA = random.Random(1).randbytes(700_000)

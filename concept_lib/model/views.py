@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from concept_lib.model_state import ConceptState
+from concept_lib.model.state import ConceptState
 from concept_lib.pictures.collage import encode_jpeg
 from concept_lib.pictures.figure import panel_figure
 

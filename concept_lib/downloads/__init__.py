@@ -1,0 +1,1 @@
+"""Public collections of photos: fetched, checked and unpacked."""
