@@ -68,7 +68,7 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path, command: tuple[str, ...])
     result = concept(*command, "--home", "nowhere", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     [line] = result.stderr.strip().splitlines()
-    assert line.endswith("run: concept refresh")
+    assert line.removesuffix(" --images DIR").endswith("run: concept refresh")
     assert not (tmp_path / "nowhere").exists()
 
 
