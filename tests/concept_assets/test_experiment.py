@@ -225,7 +225,7 @@ def test_the_command_as_it_is_written_in_the_help(own_home: Home, tmp_path: Path
     told = json.loads(found.stdout)
     assert told["name"] == "try min_concept_size, n_words"
     assert len(told["trials"]) == 4
-    assert told["mlflow"].endswith(told["mlflow_run_id"])
+    assert f"/runs/{told['mlflow_run_id']}?" in told["mlflow"]
     wrong = subprocess.run([*command, "labels.n_shown=0"], cwd=tmp_path, capture_output=True, text=True)
     assert wrong.returncode == 1
     assert wrong.stderr.splitlines()[-1].startswith("error: labels.n_shown = 0 (flag)")

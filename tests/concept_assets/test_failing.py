@@ -20,7 +20,7 @@ def test_a_tracking_store_that_is_locked_is_a_warning_and_the_refresh_is_publish
     assert (summary["refresh_id"], summary["mode"], summary["mlflow_run_id"]) == (2, "kept", None)
     [warning] = recorder.said
     assert "not tracked" in warning
-    assert "database is locked" in warning
+    assert "is locked by another program" in warning
 
 
 def test_a_hub_out_of_reach_names_the_remedies(own_home: Home, run, monkeypatch: pytest.MonkeyPatch) -> None:
