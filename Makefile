@@ -21,11 +21,13 @@ test: $(STAMP) ## Run the linter, the type checker, the import rules and all tes
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-dev: $(STAMP) ## Open the Dagster UI on the home data/
-	$(BIN)/dagster dev
+dev: $(STAMP) ## Serve Dagster and MLflow for the home data/
+	@$(BIN)/concept ui
 
 docs: $(STAMP) ## Build the API reference into build/api
-	$(BIN)/pdoc -d numpy -o build/api concept_lib
+	@mkdir -p build
+	@$(BIN)/pdoc -d numpy -o build/api concept_lib 2> build/api.log || (cat build/api.log; exit 1)
+	@echo "the reference is in build/api/index.html"
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): some minutes, once"

@@ -71,4 +71,6 @@ def experiment(
         )
     else:
         console().print(ranking_view(found.rows))
-        console().print(f"\nMLflow run  {found.url}", soft_wrap=True)
+        console().print(f"\nMLflow run  {found.url} (concept ui serves it)", soft_wrap=True)
+        best = " ".join(f"--set {key}={value}" for key, value in found.rows[0].items() if "." in key)
+        console().print(f"the best    concept refresh {best}", soft_wrap=True)

@@ -61,6 +61,6 @@ def shown_refresh() -> Iterator[ProgressView]:
         with stdout_to_stderr(), ProgressView() as view:
             yield view
     except KeyboardInterrupt:
-        line = "interrupted: the published state stands, and the next refresh goes on from here"
+        line = "interrupted: what is published stands; the same command again goes on from here"
         typer.echo(line, err=True)
         raise typer.Exit(130) from None

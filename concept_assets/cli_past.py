@@ -40,8 +40,12 @@ def compare(
 ) -> None:
     """Tell what happened to each concept between two refreshes; -1 are the outliers."""
     from concept_assets.console import comparison_view
-    from concept_lib.database.queries import changes_between
+    from concept_lib.database.queries import changes_between, refresh_table
 
+    known = {row["refresh_id"] for row in refresh_table(Home(home).database)}
+    for number in (before, after):
+        if number not in known:
+            raise ConceptError(f"there is no refresh {number}; see: concept refreshes")
     rows = changes_between(Home(home).database, before, after)
     if as_json:
         print_json(rows)
@@ -60,12 +64,12 @@ def history(
     from concept_lib.database.queries import concept_past
 
     rows = concept_past(Home(home).database, concept_id)
+    if not rows:
+        raise ConceptError(f"there never was a concept {concept_id}; see: concept concepts")
     if as_json:
         print_json(rows)
-    elif rows:
-        console().print(life_view(rows))
     else:
-        console().print(f"There never was a concept {concept_id}. See: concept concepts")
+        console().print(life_view(rows))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -42,16 +42,27 @@ def sql(
     if as_json and as_csv:
         raise ConceptError("--json and --csv exclude each other; give one of them")
     text = statement if statement is not None or sys.stdin.isatty() else sys.stdin.read()
-    found = ask(Home(home).database, text) if text and text.strip() else contents(Home(home).database)
-    if as_json:
-        print_json([dict(zip(found.names, row, strict=True)) for row in _rows(found)])
-    elif as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(_lines(found))
-    elif sys.stdout.isatty():
+    answers = ask(Home(home).database, text) if text and text.strip() else [contents(Home(home).database)]
+    if as_csv and len(answers) > 1:
+        raise ConceptError(f"--csv takes one statement and there are {len(answers)}; ask them one by one")
+    for number, found in enumerate(answers):
+        if as_json:
+            print_json([dict(zip(found.names, row, strict=True)) for row in _rows(found)])
+        elif as_csv:
+            csv.writer(sys.stdout, lineterminator="\n").writerows(_lines(found))
+        else:
+            _print(found, after_another=number > 0)
+
+
+def _print(found: Answer, *, after_another: bool) -> None:
+    """A table on a terminal, else a line a row; answers stand apart by an empty line."""
+    if after_another:
+        typer.echo()
+    if sys.stdout.isatty():
         _print_table(found)
-    else:
-        for line in _lines(found):
-            typer.echo("\t".join(map(_one_line, line)))
+        return
+    for line in _lines(found):
+        typer.echo("\t".join(map(_one_line, line)))
 
 
 def _rows(found: Answer) -> Iterator[list[Any]]:

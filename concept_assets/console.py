@@ -228,6 +228,7 @@ def refresh_lines(result: Mapping[str, Any]) -> list[Text]:
         "collages": result["collages"],
         "Dagster run": result["dagster_run_id"],
         "MLflow run": result["mlflow_run_id"] or "none: tracking is off or cannot be reached",
+        "look": "concept ui: Dagster and MLflow; concept sql: tables",
     }
     return [Text.assemble((f"{name:<13}", "dim"), str(value)) for name, value in lines.items()]
 

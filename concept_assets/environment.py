@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def point_at(home: Home) -> None:
         "CONCEPT_HOME": str(home.path),
     }
     os.environ.update(variables)
+    if home.addresses.is_file():
+        for name, address in json.loads(home.addresses.read_bytes()).items():
+            os.environ.setdefault(name, address)
     workspace = Path("workspace.yaml")
     if workspace.is_file() and __package__ in workspace.read_text(encoding="utf-8"):
         from dotenv import set_key

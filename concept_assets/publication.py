@@ -182,7 +182,9 @@ def _told(
 ) -> Tracked:
     """What this refresh tells MLflow and the row of ``refreshes``."""
     mode = _mode(session.published, assets["clusters"])
-    title = title_of(session.published, assignment_of(present["concept_images"]), mode)
+    known = session.published.inputs
+    changed = [name for name, version in session.inputs.versions.items() if known.get(name) != version]
+    title = title_of(session.published, assignment_of(present["concept_images"]), mode, sorted(changed))
     if session.restored:
         mode, title = "rollback", f"back to refresh {session.restored.refresh_id}"
     statuses = Counter(present["image_files"]["status"].to_pylist())

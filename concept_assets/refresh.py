@@ -60,6 +60,7 @@ def refresh(
     ConceptError
         When the run fails; in one line.
     """
+    resolve(home, flags)  # what is misspelt is said before any waiting
     prepare(home)
     with held(home, "concept refresh", say):
         published = published_state(home)

@@ -20,7 +20,7 @@ from concept_assets.servers import HOST, START_SECONDS, Servers, answers, check_
 from concept_lib.errors import ConceptError
 from concept_lib.settings import Tracking
 from concept_lib.settings_sources import resolve
-from concept_lib.storage import Home, write_file
+from concept_lib.storage import Home, canonical_json, write_file
 
 LOCATION = "concept_atlas"  # as in workspace.yaml: sensors and schedules keep their state by it
 # Nothing of ours is told to others, and MLflow need not run jobs of language models: that is seven processes.
@@ -56,13 +56,15 @@ def served(home: Home, port_base: int | None) -> Iterator[tuple[Servers, dict[st
     mlflow_port = links.MLFLOW_PORT if port_base is None else port_base + 1
     elsewhere = links.is_server(tracking.uri)
     check_ports({"Dagster": dagster_port} | ({} if elsewhere else {"MLflow": mlflow_port}), "--port-base")
-    os.environ |= {
+    addresses = {
         links.DAGSTER_URL: f"http://{HOST}:{dagster_port}",
         links.MLFLOW_URL: f"http://{HOST}:{mlflow_port}",
-        **QUIET,
     }
+    os.environ |= addresses | QUIET
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
+        write_file(home.addresses, canonical_json(addresses))
+        stack.callback(home.addresses.unlink, missing_ok=True)
         experiment = _prepared(home, tracking)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="concept-ui-")))
         servers = stack.enter_context(Servers(home.logs, home.dagster, os.environ))

@@ -177,10 +177,11 @@ def _validate(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        section, name = str(first["loc"][0]), str(first["loc"][1])
+        problems = error.errors()
+        section, name = str(problems[0]["loc"][0]), str(problems[0]["loc"][1])
+        said = [problem["msg"] for problem in problems if problem["loc"][:2] == problems[0]["loc"][:2]]
         key = f"{section}.{name}"
         takes = SECTIONS[section].model_fields[name].description
         raise ConceptError(
-            f"{key} = {values[key]!r} ({origins[key]}): {first['msg']}; it takes: {takes}"
+            f"{key} = {values[key]!r} ({origins[key]}): {', or '.join(said)}; it takes: {takes}"
         ) from None

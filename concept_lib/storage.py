@@ -179,6 +179,7 @@ class Home:
         )  # why no refresh starts by itself, in one line; absent where it may
         self.forgotten = self.path / "forgotten"  # ids of images that no scan takes in, one a line
         self.dagster = self.path / "dagster"  # Dagster's own storage
+        self.addresses = self.path / "ui.json"  # where the interfaces of this home answer, while they do
         self.mlflow_database = self.path / "mlflow.db"
         self.mlflow_artifacts = self.path / "mlartifacts"
         self.logs = self.path / "logs"  # what the servers of `concept ui` said last

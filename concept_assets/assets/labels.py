@@ -35,6 +35,7 @@ from concept_lib.storage import Contents, Home, StoredAsset
 
 CODE_VERSION = "2"
 LABELS = setting("labels")
+BUNDLED = ("nouns", "wordnet")  # vocabularies of thousands of words
 MAX_ROWS = 30  # of the table on the page
 
 
@@ -71,7 +72,7 @@ def labels(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.Ma
         named = tables["labels"]["named"].to_pylist()
         context.log.info(f"{named.count(True):,} of {len(named):,} concepts are named")
         if naming and upstream["image_embeddings"].info["model"] == DEMO:
-            _doubt_the_demo_model(context, named)
+            _doubt_the_demo_model(context, named, session.settings.vocabulary.source)
         return Contents(
             tables=tables, info={**_recipe(session, upstream), "metrics": naming.metrics if naming else {}}
         )
@@ -97,15 +98,14 @@ def _standing_names(session: Session, upstream: Upstream) -> tuple[StoredAsset |
     return stored, unchanged_concepts(before, upstream["clusters"])
 
 
-def _doubt_the_demo_model(context: dg.AssetExecutionContext, named: Sequence[bool]) -> None:
-    """Say which model to take where most concepts are of kinds that the demo model has never seen."""
+def _doubt_the_demo_model(context: dg.AssetExecutionContext, named: Sequence[bool], source: str) -> None:
+    """Say what to do where most concepts are of kinds that the demo model has never seen, or have no word."""
     n_unnamed, n_concepts = named.count(False), len(named)
-    if 2 * n_unnamed > n_concepts:
-        warn(
-            context,
-            f"{n_unnamed} of {n_concepts} concepts are unnamed, since the demo model knows few kinds of things; "
-            "--model clip-ViT-B-32 is the model for these images",
-        )
+    if 2 * n_unnamed <= n_concepts:
+        return
+    bundled = "the demo model knows few kinds of things; --model clip-ViT-B-32 is the model for these images"
+    why = bundled if source in BUNDLED else "no word of the vocabulary is near them; give it more words"
+    warn(context, f"{n_unnamed} of {n_concepts} concepts are unnamed, since {why}")
 
 
 def _name(upstream: Upstream, concept_ids: Sequence[int], words: Sequence[str], section: Labels) -> Naming:

@@ -31,7 +31,7 @@ class Answer:
     rows: Sequence[tuple[Any, ...]]
 
 
-def ask(database: Path, text: str) -> Answer:
+def ask(database: Path, text: str) -> list[Answer]:
     """Run SQL on the state that is published now, read-only.
 
     Parameters
@@ -43,8 +43,8 @@ def ask(database: Path, text: str) -> Answer:
 
     Returns
     -------
-    Answer
-        Of the last statement.
+    list of Answer
+        Of each statement, in their order.
 
     Raises
     ------
@@ -58,16 +58,19 @@ def ask(database: Path, text: str) -> Answer:
                 raise ConceptError(
                     'nothing to ask: give a statement, such as: concept sql "FROM concept_summary"'
                 )
-            for statement in statements:
-                connection.execute(statement)
-            return Answer([column[0] for column in connection.description], connection.fetchall())
+            return [_answer(connection.execute(statement)) for statement in statements]
         except duckdb.Error as error:
             raise ConceptError(_explain(connection, error)) from error
 
 
 def contents(database: Path) -> Answer:
     """What there is to ask: ``name``, ``kind`` and ``what it is`` of each view, table and macro."""
-    return ask(database, CONTENTS)
+    [answer] = ask(database, CONTENTS)
+    return answer
+
+
+def _answer(connection: duckdb.DuckDBPyConnection) -> Answer:
+    return Answer([column[0] for column in connection.description or ()], connection.fetchall())
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:

@@ -20,6 +20,9 @@ from concept_lib.modeling.quality import stability
 from concept_lib.settings import Settings
 from concept_lib.storage import canonical_json
 
+WHAT = {"image_folder": "other files", "vocabulary_source": "other words"}
+"""How a title tells of an external input that changed; a section of the settings is told by its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -74,12 +77,27 @@ def assignment_of(concept_images: pa.Table) -> dict[str, int]:
     )
 
 
-def title_of(before: Published, after: Mapping[str, int], mode: str) -> str:
-    """Say what happened in a few words, such as ``+120 -3 images, fit``."""
+def title_of(before: Published, after: Mapping[str, int], mode: str, changed: Sequence[str]) -> str:
+    """Say what happened in a few words, such as ``+120 -3 images, fit``.
+
+    Parameters
+    ----------
+    before
+        The published state that it started from.
+    after
+        Concept of each image.
+    mode
+        Of the refresh.
+    changed
+        External inputs that are others than before; told where the images are the same.
+    """
     added = len(after.keys() - before.assignment.keys())
     removed = len(before.assignment.keys() - after.keys())
     parts = ([f"+{added:,}"] if added else []) + ([f"-{removed:,}"] if removed else [])
-    return f"{' '.join(parts) if parts else 'same'} images, {mode}"
+    if parts or before.refresh_id is None:
+        return f"{' '.join(parts) or 'no'} images, {mode}"
+    what = [WHAT.get(name, name.replace("settings/", "") + " settings") for name in changed]
+    return f"{', '.join(['same images', *what])}, {mode}"
 
 
 def past_tables(before: Published, present: Mapping[str, pa.Table], account: Account) -> dict[str, pa.Table]:

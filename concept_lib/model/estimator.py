@@ -153,6 +153,12 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         given = given_vectors(parts, images, image_names, image_embeddings)
         _warn(given.names, given.reasons)
         self._state = fitted_state(parts, images, given)
+        if len(given.usable) and not len(self._state.concept_ids):
+            warnings.warn(
+                f"no concepts in {len(given.usable):,} images: no group of alike ones is large enough; try a "
+                f"min_concept_size below {self.min_concept_size}",
+                stacklevel=2,
+            )
         if docs is not None:
             name_state(parts, self._state, docs)
         self._has_words = docs is not None

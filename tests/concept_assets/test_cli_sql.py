@@ -44,10 +44,22 @@ def test_the_command_prints_whole_lines_csv_and_json(twice: Home) -> None:
     expected = [tuple(map(str, row)) for row in published(twice, question)]
     plain = concept("sql", question, "--home", twice.path)
     assert [tuple(line.split("\t")) for line in plain.stdout.splitlines()[1:]] == expected
-    given = concept("sql", "--csv", "--home", twice.path, given=f"SELECT 1; {question}")
+    given = concept("sql", "--csv", "--home", twice.path, given=question)
     assert [tuple(row) for row in csv.reader(io.StringIO(given.stdout))][1:] == expected
     rows = json.loads(concept("sql", question, "--json", "--home", twice.path).stdout)
     assert [tuple(str(value) for value in row.values()) for row in rows] == expected
+
+
+def test_every_statement_is_answered(twice: Home) -> None:
+    both = "SELECT 1 AS a; SELECT 2 AS b"
+    assert concept("sql", both, "--home", twice.path).stdout == "a\n1\n\nb\n2\n"
+    assert concept("sql", both, "--json", "--home", twice.path).stdout.splitlines() == [
+        '[{"a": 1}]',
+        '[{"b": 2}]',
+    ]
+    refused = concept("sql", both, "--csv", "--home", twice.path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "--csv takes one statement and there are 2" in refused.stderr
 
 
 def on_a_terminal(home: Home, question: str, width: int) -> list[str]:
