@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,6 +141,7 @@ def _add_version(
         "n_images": str(sizes["images"]),
         "n_concepts": str(sizes["concepts"]),
     }
+    logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # tells that it waits
     model = log_concepts(client, run, name, ConceptModel.from_database(home.database), tags)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
