@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from concept_assets import cli_curation, cli_download, cli_experiment, cli_past, cli_sql, cli_ui
+from concept_assets import cli_curation, cli_download, cli_experiment, cli_past, cli_register, cli_sql, cli_ui
 from concept_assets.cli_options import (
     DATA,
     HomeOption,
@@ -203,6 +203,7 @@ app.add_typer(cli_past.app)
 app.add_typer(cli_ui.app)
 app.add_typer(cli_sql.app)
 app.add_typer(cli_experiment.app)
+app.add_typer(cli_register.app)
 
 
 def main() -> None:

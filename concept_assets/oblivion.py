@@ -8,6 +8,7 @@ from concept_assets.environment import prepare
 from concept_assets.previews import remove_previews
 from concept_assets.progress import Listener
 from concept_assets.refresh import Say, held, refresh
+from concept_assets.registry.withdraw import remove_models
 from concept_assets.tracking.pictures import remove_pictures
 from concept_assets.trials import one_at_a_time
 from concept_assets.undo import refuse_unpublished
@@ -90,7 +91,16 @@ def _remove_tracked(home: Home, found: Traces) -> list[str]:
     tainted = [state for state in states(home) if state.refresh_id in found.concepts]
     innocent = {_run(state) for state in states(home)} - {_run(state) for state in tainted}
     runs = {run: state.settings.tracking.uri for state in tainted if (run := _run(state)) is not None}
-    return remove_pictures(home, runs, innocent)
+    return [*remove_pictures(home, runs, innocent), *_remove_models(home, found)]
+
+
+def _remove_models(home: Home, found: Traces) -> list[str]:
+    """Remove registered models: they hold the vectors of all images, so those of outliers too."""
+    holding = {state.refresh_id for state in found.holding}
+    everything = states(home)
+    innocent = {run for state in everything if state.refresh_id not in holding and (run := _run(state))}
+    uris = [state.settings.tracking.uri for state in found.holding]
+    return remove_models(home, everything[-1].settings.tracking, uris, innocent)
 
 
 def _run(state: State) -> str | None:

@@ -60,8 +60,13 @@ def open_store(home: Home, section: Tracking) -> Store:
         client = MlflowClient(section.uri)
         return Store(client, _experiment(client, section, None))
     with FileLock(home.mlflow_database.with_suffix(".lock")):
-        client = MlflowClient(f"sqlite:///{home.mlflow_database}")
+        client = MlflowClient(tracking_uri(home, section))
         return Store(client, _experiment(client, section, home.mlflow_artifacts.as_uri()))
+
+
+def tracking_uri(home: Home, section: Tracking) -> str:
+    """Address of the store, as MLflow takes it."""
+    return section.uri or f"sqlite:///{home.mlflow_database}"
 
 
 def _experiment(client: MlflowClient, section: Tracking, artifacts: str | None) -> str:
@@ -83,13 +88,12 @@ def trouble(home: Home, section: Tracking, error: Exception) -> str:
     """What is wrong with the store, and what to do, in one line."""
     text = str(error)
     place = section.uri or str(home.mlflow_database)
-    uri = section.uri or f"sqlite:///{home.mlflow_database}"
     if "database is locked" in text:
         return f"the MLflow store {place} is locked by another program; end what writes to it, then try again"
     if "database schema" in text or "Can't locate revision" in text:
         return (
             f"the MLflow store {place} is of another MLflow release; use that release, or back it up and run: "
-            f"mlflow db upgrade {uri}"
+            f"mlflow db upgrade {tracking_uri(home, section)}"
         )
     if "Max retries exceeded" in text:
         return f"MLflow does not answer at {place}; start its server, or give another tracking.uri"

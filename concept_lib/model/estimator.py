@@ -13,9 +13,8 @@ from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - this modu
 from sklearn.exceptions import NotFittedError  # noqa: TID253
 
 from concept_lib.images.given import GivenImage
-from concept_lib.model.fitting import Parts, fitted_state, given_vectors, name_state
+from concept_lib.model.fitting import Parts, fitted_state, given_vectors, name_state, placed
 from concept_lib.model.state import ConceptState, read_state, write_state
-from concept_lib.modeling.assign import assign
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,14 +187,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             images = [images]
         given = given_vectors(self._parts(), images, None, image_embeddings)
         _warn(given.names, given.reasons)
-        concepts = np.full(len(images), -1, np.int32)
-        rows, known = given.usable, state.usable
-        if len(rows) and len(known):
-            placed = assign(
-                given.vectors[rows], state.vectors[known], state.concepts[known], state.ranks[known]
-            )
-            concepts[rows] = placed.concepts
-        return [int(concept) for concept in concepts]
+        return [int(concept) for concept in placed(state, given)]
 
     predict = transform
 

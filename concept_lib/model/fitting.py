@@ -20,6 +20,7 @@ from concept_lib.errors import ConceptError
 from concept_lib.images.decode import DecodePool
 from concept_lib.images.given import GivenImage, GivenImages
 from concept_lib.model.state import ConceptState
+from concept_lib.modeling.assign import assign
 from concept_lib.modeling.cluster import cluster
 from concept_lib.modeling.membership import Membership
 from concept_lib.modeling.naming import name_concepts
@@ -147,6 +148,16 @@ def name_state(parts: Parts, state: ConceptState, docs: Sequence[str]) -> None:
         state.words[concept] = [(words[word], float(score)) for word, score in found]
         state.labels[concept] = naming.labels[row]
         state.confidences[concept] = float(naming.confidence[row])
+
+
+def placed(state: ConceptState, given: Given) -> np.ndarray:
+    """Concepts of new images, int32, by a vote of their nearest neighbours; -1 for those that have no vector."""
+    concepts = np.full(len(given.names), -1, np.int32)
+    rows, known = given.usable, state.usable
+    if len(rows) and len(known):
+        votes = state.vectors[known], state.concepts[known], state.ranks[known]
+        concepts[rows] = assign(given.vectors[rows], *votes).concepts
+    return concepts
 
 
 @contextmanager
