@@ -79,7 +79,7 @@ def test_an_earlier_state_comes_back_whole_and_the_next_refresh_goes_on(
     from mlflow import MlflowClient
 
     tracked = MlflowClient(f"sqlite:///{changed.mlflow_database}").get_run(result["mlflow_run_id"])
-    assert (tracked.data.tags["mode"], tracked.info.run_name) == ("rollback", "back to refresh 1")
+    assert (tracked.data.tags["mode"], tracked.info.run_name) == ("rollback", "3: back to refresh 1")
 
     assert states(changed) == {3: "present", 2: "kept", 1: "same"}
     with pytest.raises(ConceptError, match="refresh 1 is the present state already"):

@@ -102,7 +102,9 @@ def test_mlflow_tells_runs_tags_and_pictures(served) -> None:
     )
     rows = refreshes(served.home)
     assert [run["info"]["run_id"] for run in told["runs"]] == [row["mlflow_run_id"] for row in rows]
-    assert [run["info"]["run_name"] for run in told["runs"]] == [row["title"] for row in rows]
+    assert [run["info"]["run_name"] for run in told["runs"]] == [
+        f"{row['refresh_id']}: {row['title']}" for row in rows
+    ]
     for run, row in zip(told["runs"], rows, strict=True):
         assert run["info"]["status"] == "FINISHED"
         tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
@@ -116,7 +118,7 @@ def test_mlflow_tells_runs_tags_and_pictures(served) -> None:
     with urllib.request.urlopen(
         f"http://127.0.0.1:{served.port + 1}/get-artifact?{where}", timeout=60
     ) as answer:
-        assert Image.open(io.BytesIO(answer.read())).format == "PNG"
+        assert Image.open(io.BytesIO(answer.read())).format == "JPEG"
 
 
 def start(home: Home, port: int) -> subprocess.CompletedProcess[str]:

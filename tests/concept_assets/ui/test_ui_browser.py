@@ -77,7 +77,7 @@ def runs(served) -> dict[str, str]:
     """MLflow's runs of the refreshes: id and name."""
     with duckdb.connect(str(served.home.database), read_only=True) as connection:
         found = connection.execute(
-            "SELECT mlflow_run_id, title FROM refreshes ORDER BY refresh_id"
+            "SELECT mlflow_run_id, refresh_id || ': ' || title FROM refreshes ORDER BY refresh_id"
         ).fetchall()
     return dict(found)
 
