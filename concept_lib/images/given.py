@@ -17,6 +17,23 @@ from concept_lib.images.raster import picture_of, pixel_array, thumbnail_jpeg
 GivenImage: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
+def as_images(images: GivenImage | Iterable[GivenImage]) -> Sequence[GivenImage]:
+    """A collection as it is, anything else that can be gone through as a list, a single image as a list of it.
+
+    Examples
+    --------
+    >>> as_images("a.jpg"), as_images(iter(["a.jpg", "b.jpg"]))
+    (['a.jpg'], ['a.jpg', 'b.jpg'])
+    >>> len(as_images(np.zeros((8, 8, 3)))), len(as_images(np.zeros((5, 8, 8, 3))))
+    (1, 5)
+    """
+    if isinstance(images, str | os.PathLike | Image.Image):
+        return [images]
+    if isinstance(images, np.ndarray) and images.dtype.kind in "uif" and images.ndim < 4:
+        return [images]
+    return images if isinstance(images, Sequence) else list(images)
+
+
 @dataclass(frozen=True, slots=True)
 class GivenImages:
     """Decodes images in the order in which they were handed over.

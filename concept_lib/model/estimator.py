@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - this module is imported by who uses it
 from sklearn.exceptions import NotFittedError  # noqa: TID253
 
-from concept_lib.images.given import GivenImage
+from concept_lib.images.given import GivenImage, as_images
 from concept_lib.model.fitting import Parts, fitted_state, given_vectors, name_state, placed
 from concept_lib.model.state import ConceptState, read_state, write_state
 
@@ -134,7 +134,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         images
-            Paths, Pillow images, or arrays.
+            Paths, Pillow images, or arrays; one array of shape (n, h, w, channels) holds n of them.
         docs
             Words or phrases that may name a concept.
         image_names
@@ -148,7 +148,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         list of int
             Concept of each image, -1 for outliers and for images that cannot be used.
         """
-        parts = self._parts()
+        parts, images = self._parts(), as_images(images)
         given = given_vectors(parts, images, image_names, image_embeddings)
         _warn(given.names, given.reasons)
         self._state = fitted_state(parts, images, given)
@@ -183,8 +183,7 @@ class ConceptModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Concept of each, -1 for outliers and for images that cannot be used.
         """
         state = self._fitted()
-        if isinstance(images, str | os.PathLike) or not isinstance(images, Sequence):
-            images = [images]
+        images = as_images(images)
         given = given_vectors(self._parts(), images, None, image_embeddings)
         _warn(given.names, given.reasons)
         return [int(concept) for concept in placed(state, given)]
