@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -72,5 +73,22 @@ def experiment(
     else:
         console().print(ranking_view(found.rows))
         console().print(f"\nMLflow run  {found.url} (concept ui serves it)", soft_wrap=True)
-        best = " ".join(f"--set {key}={value}" for key, value in found.rows[0].items() if "." in key)
-        console().print(f"the best    concept refresh {best}", soft_wrap=True)
+        console().print(f"the best    {adopting(wanted, found.rows[0])}", soft_wrap=True)
+
+
+def adopting(grid: Iterable[str], row: Mapping[str, Any]) -> str:
+    """The command that refreshes with the settings of one trial.
+
+    Parameters
+    ----------
+    grid
+        The settings that were tried, by section and name.
+    row
+        Of the ranking, where they have their names alone.
+
+    Examples
+    --------
+    >>> adopting(["labels.n_shown"], {"rank": 1, "n_shown": 2, "score": 0.5})
+    'concept refresh --set labels.n_shown=2'
+    """
+    return " ".join(["concept refresh", *(f"--set {key}={row[key.partition('.')[2]]}" for key in grid)])
