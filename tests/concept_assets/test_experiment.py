@@ -94,7 +94,7 @@ def test_a_run_a_trial_below_one_that_ranks_them(home: Home, tried, tmp_path: Pa
     ids = [row[table["columns"].index("run_id")] for row in table["data"]]
     assert ids == [row["run_id"] for row in outcome.rows]
     assert sorted(ids) == sorted(run.info.run_id for run in children)
-    assert all(f"/runs/{run_id})" in parent.data.tags[NOTE] for run_id in ids)
+    assert all(f"/runs/{run_id}?" in parent.data.tags[NOTE] for run_id in ids)
 
 
 def test_best_first(home: Home, tried) -> None:
