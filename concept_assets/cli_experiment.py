@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -48,7 +47,7 @@ def experiment(
     """
     from concept_assets.console import ProgressView, ranking_view, stdout_to_stderr
     from concept_assets.trials import experiment as run
-    from concept_lib.experiment.grid import parse_grid
+    from concept_lib.experiment.grid import parse_grid, refresh_command
 
     wanted = parse_grid([*(grid or []), *(more or [])])
     done = 0
@@ -73,22 +72,4 @@ def experiment(
     else:
         console().print(ranking_view(found.rows))
         console().print(f"\nMLflow run  {found.url} (concept ui serves it)", soft_wrap=True)
-        console().print(f"the best    {adopting(wanted, found.rows[0])}", soft_wrap=True)
-
-
-def adopting(grid: Iterable[str], row: Mapping[str, Any]) -> str:
-    """The command that refreshes with the settings of one trial.
-
-    Parameters
-    ----------
-    grid
-        The settings that were tried, by section and name.
-    row
-        Of the ranking, where they have their names alone.
-
-    Examples
-    --------
-    >>> adopting(["labels.n_shown"], {"rank": 1, "n_shown": 2, "score": 0.5})
-    'concept refresh --set labels.n_shown=2'
-    """
-    return " ".join(["concept refresh", *(f"--set {key}={row[key.partition('.')[2]]}" for key in grid)])
+        console().print(f"the best    {refresh_command(found.best)}", soft_wrap=True)

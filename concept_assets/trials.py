@@ -18,7 +18,7 @@ from concept_assets.tracking.trials import tracked_experiment
 from concept_lib.database.members import exemplars_of
 from concept_lib.errors import ConceptError
 from concept_lib.experiment.basis import published_basis, published_refresh
-from concept_lib.experiment.grid import Grid, point_name, points_of
+from concept_lib.experiment.grid import Grid, Point, point_name, points_of
 from concept_lib.experiment.ranking import ranked, ranking_rows
 from concept_lib.experiment.trial import Trial, run_trials
 from concept_lib.lock import locked
@@ -40,6 +40,8 @@ class Outcome:
         Of the experiment.
     run_id, url
         The MLflow run above the trials, and its page.
+    best
+        The settings that were tried in the best trial.
     rows
         The trials, best first: rank, settings, figures, and the MLflow run of each.
     """
@@ -47,6 +49,7 @@ class Outcome:
     name: str
     run_id: str
     url: str
+    best: Point
     rows: Sequence[Mapping[str, Any]]
 
 
@@ -92,10 +95,13 @@ def experiment(
                 trials.append(trial)
                 progress(len(trials), len(points))
                 started_at = datetime.now(UTC)
-            best = [run_ids[point_name(trial.point)] for trial in ranked(trials)]
-            rows = [row | {"run_id": run_id} for row, run_id in zip(ranking_rows(trials), best, strict=True)]
+            best = [trial.point for trial in ranked(trials)]
+            rows = [
+                row | {"run_id": run_ids[point_name(point)]}
+                for row, point in zip(ranking_rows(trials), best, strict=True)
+            ]
             run.log_ranking(rows)
-        return Outcome(name, run.run_id, run.url, rows)
+        return Outcome(name, run.run_id, run.url, best[0], rows)
 
 
 def one_at_a_time(home: Home, who: str, say: Callable[[str], None]) -> AbstractContextManager[None]:

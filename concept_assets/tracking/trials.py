@@ -24,7 +24,7 @@ from concept_assets.tracking.store import (
     trouble,
 )
 from concept_lib.errors import ConceptError
-from concept_lib.experiment.grid import point_name
+from concept_lib.experiment.grid import point_name, refresh_command
 from concept_lib.experiment.ranking import RULE, ranking_texts
 from concept_lib.experiment.trial import Trial
 from concept_lib.settings import Tracking
@@ -124,7 +124,7 @@ class ExperimentRun:
         return (
             f"**{escaped(point_name(trial.point))}**: {counted(*sizes)}.\n\n"
             f"A trial of the experiment [{escaped(self.name)}]({self.url}) on the images of refresh {self.refresh_id}. "
-            f"It published nothing; to have it: `concept refresh {_flags(trial.point)}`"
+            f"It published nothing; to have it: `{refresh_command(trial.point)}`"
         )
 
 
@@ -185,7 +185,3 @@ def _reached(home: Home, section: Tracking) -> Iterator[None]:
 def _headline(name: str, n_trials: int, refresh_id: int) -> str:
     trials = "1 trial" if n_trials == 1 else f"{n_trials:,} trials"
     return f"**{escaped(name)}**: {trials} of settings on the images of refresh {refresh_id}. Nothing is published."
-
-
-def _flags(point: Mapping[str, str]) -> str:
-    return " ".join(f"--set {key}={value}" for key, value in point.items())

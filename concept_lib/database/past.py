@@ -20,7 +20,7 @@ from concept_lib.modeling.quality import stability
 from concept_lib.settings import Settings
 from concept_lib.storage import canonical_json
 
-WHAT = {"image_folder": "other files", "vocabulary_source": "other words"}
+WHAT = {"image_folder": "other files", "vocabulary_source": "other words", "curation": "your decisions"}
 """How a title tells of an external input that changed; a section of the settings is told by its name."""
 
 

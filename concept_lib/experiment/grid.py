@@ -82,3 +82,14 @@ def point_name(point: Point) -> str:
     'min_concept_size=10 n_neighbors=15'
     """
     return " ".join(f"{key.partition('.')[2]}={value}" for key, value in point.items())
+
+
+def refresh_command(point: Point) -> str:
+    """The command that refreshes with the settings of a point.
+
+    Examples
+    --------
+    >>> refresh_command({"labels.n_shown": "2"})
+    'concept refresh --set labels.n_shown=2'
+    """
+    return " ".join(["concept refresh", *(f"--set {key}={value}" for key, value in point.items())])

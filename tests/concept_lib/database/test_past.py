@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_lib.curation import Actions, append, undo
-from concept_lib.database.past import curation_rows
+from concept_lib.database.past import curation_rows, title_of
+from concept_lib.database.state import Published
 
 
 def told(rows: list) -> list[tuple]:
@@ -66,3 +68,27 @@ def test_each_refresh_tells_what_changed_since_the_last(
             if since <= refresh_id and (until is None or refresh_id < until)
         }
         assert obeyed == truth
+
+
+@pytest.mark.parametrize(
+    ("after", "changed", "title"),
+    [
+        ({"a": 0, "b": 1, "c": 1}, ["image_folder"], "+1 images, kept"),
+        ({"c": 1}, ["image_folder", "settings/labels"], "+1 -2 images, kept"),
+        ({"a": 1, "b": 1}, [], "same images, kept"),
+        ({"a": 0, "b": 0}, ["curation"], "same images, your decisions, kept"),
+        (
+            {"a": 0, "b": 0},
+            ["settings/labels", "vocabulary_source"],
+            "same images, labels settings, other words, kept",
+        ),
+    ],
+)
+def test_a_title_tells_what_changed(after: dict[str, int], changed: list[str], title: str) -> None:
+    before = Published(refresh={"refresh_id": 1}, assignment={"a": 0, "b": 0})
+    assert title_of(before, after, "kept", changed) == title
+
+
+def test_the_title_of_a_first_refresh_counts_its_images() -> None:
+    assert title_of(Published(), {"a": 0}, "fit", ["image_folder"]) == "+1 images, fit"
+    assert title_of(Published(), {}, "fit", ["image_folder"]) == "no images, fit"

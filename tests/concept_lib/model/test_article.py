@@ -12,7 +12,7 @@ import pytest
 from concept_lib import ConceptModel
 from concept_lib.images.sample import KINDS, render
 
-EACH = 20
+EACH = 40
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,10 @@ def selected_nouns(shared: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_article_on_photographs(shared: Path, selected_nouns: list[str]) -> None:
-    img_names = glob.glob(str(shared / "photos" / "*" / "*.jpg"))  # noqa: PTH207 - as the article has it
-    random.seed(2)
-    img_names = random.sample(sorted(img_names), 800)
+@pytest.mark.parametrize("collection", ["photographs", "gallery"])
+def test_the_article(collection: str, shared: Path, gallery: Path, selected_nouns: list[str]) -> None:
+    pattern = {"photographs": shared / "photos" / "*" / "*.jpg", "gallery": gallery / "*.jpg"}[collection]
+    img_names = glob.glob(str(pattern))  # noqa: PTH207 - as the article has it
 
     concept_model = ConceptModel(embedding_model="demo")
     concepts = concept_model.fit_transform(img_names, docs=selected_nouns)
