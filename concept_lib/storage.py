@@ -79,6 +79,22 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def machine_cache() -> Path:
+    """Folder for what any home of this user can make again and share: converted models, compiled code.
+
+    ``CONCEPT_CACHE``, or where the system keeps a user's caches.
+
+    Examples
+    --------
+    >>> machine_cache().is_absolute()
+    True
+    """
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("CONCEPT_CACHE")
+    return Path(named).expanduser().absolute() if named else user_cache_path("concept-atlas", appauthor=False)
+
+
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys and no spaces: equal values give equal bytes.
 
