@@ -23,6 +23,7 @@ from concept_lib.database.kept import State
 from concept_lib.database.state import Published, published_state
 from concept_lib.disk import require_room
 from concept_lib.images.decode import DecodePool
+from concept_lib.images.pixels import PixelStore
 from concept_lib.lock import locked
 from concept_lib.settings import Embedding, Settings
 from concept_lib.settings_sources import resolve
@@ -44,6 +45,7 @@ class Session:
     published: Published
     refresh_id: int
     started_at: datetime
+    pixels: PixelStore  # decoded for thumbnails, and to be embedded
     restored: State | None = None  # an earlier state that this run publishes again
     accept_loss: bool = False
     flags: Mapping[str, str] = field(default_factory=dict)  # settings of this run; kept once it has published
@@ -143,14 +145,18 @@ class StorageResource(dg.ConfigurableResource[None]):
                 context.log.info(f"waiting for {holder}")
 
         run = f"Dagster run {context.run.run_id}" if context.run else "Dagster"
-        with in_one_line(home), locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait):
+        with (
+            in_one_line(home),
+            locked(home, run, timeout_s=LOCK_SECONDS, on_wait=on_wait),
+            PixelStore(home.pixels) as pixels,
+        ):
             require_room(home)
-            self._session = self._found(home)
+            self._session = self._found(home, pixels)
             if context.instance is not None:
                 record_inputs(context.instance, self._session.inputs.versions)
             yield self
 
-    def _found(self, home: Home) -> Session:
+    def _found(self, home: Home, pixels: PixelStore) -> Session:
         """Look at everything that the run will read."""
         started_at = datetime.now(UTC)
         flags = {**self.overrides, **chosen(self.settings)}
@@ -168,6 +174,7 @@ class StorageResource(dg.ConfigurableResource[None]):
             published,
             next_refresh_id(home.histories),
             started_at,
+            pixels,
             restored,
             self.accept_loss,
             flags,

@@ -85,6 +85,7 @@ def leftovers(home: Home) -> list[Path]:
     found = [*home.path.glob(name)]
     for root in (home.assets, home.cache, home.histories):
         found += root.rglob(name)
+    found += [home.pixels] if home.pixels.exists() else []
     whole = [path for path in found if not any(parent in found for parent in path.parents)]
     halves = [
         file

@@ -22,7 +22,7 @@ def require_room(home: Home) -> None:
     """
     standing = home.database.stat().st_size if home.database.is_file() else 0
     needed = LEAST_FREE + COPIES * standing
-    free = shutil.disk_usage(_nearest(home.path)).free
+    free = free_bytes(home.path)
     if free < needed:
         raise ConceptError(
             f"the disk of {home.path} is nearly full: {free / 1e6:,.0f} MB are free and a refresh may need "
@@ -30,6 +30,6 @@ def require_room(home: Home) -> None:
         )
 
 
-def _nearest(path: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+def free_bytes(path: Path) -> int:
+    """Free bytes of the disk on which a folder lies, or will."""
+    return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.is_dir())).free

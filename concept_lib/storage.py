@@ -206,6 +206,7 @@ class Home:
         self.cache = self.path / "cache"
         self.thumbnails = self.cache / "thumbnails"
         self.vector_caches = self.cache / "vectors"  # one folder an encoder
+        self.pixels = self.cache / "pixels"  # decoded, and to be embedded by the run in progress
         self.scan_cache = self.cache / "scan.parquet"  # size, time, inode and hash of each file
 
     def history(self, refresh_id: int) -> Path:

@@ -76,7 +76,15 @@ def _embedded(
     ids = sorted(paths)
     sources = [(image_id, os.path.join(root, paths[image_id][0])) for image_id in ids]  # noqa: PTH118 - bytes
     with session.decode_pool() as pool:
-        report = embed_images(model, cache, sources, pool, batch_size=section.batch_size, progress=progress)
+        report = embed_images(
+            model,
+            cache,
+            sources,
+            pool,
+            batch_size=section.batch_size,
+            pixels=session.pixels,
+            progress=progress,
+        )
     found, vectors = cache.get(ids)
     context.log.info(f"embedded {report.n_embedded:,} of {len(ids):,} images; the other vectors were there")
     for problem in cache.problems:

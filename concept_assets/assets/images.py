@@ -17,6 +17,7 @@ from concept_assets.versioning import Upstream
 from concept_lib.errors import ConceptError
 from concept_lib.images.contents import Content, decode_new, known_contents, usable_paths
 from concept_lib.images.loss import loss
+from concept_lib.settings import Embedding
 from concept_lib.settings_sources import kept
 from concept_lib.storage import Contents, Home, StoredAsset
 
@@ -80,6 +81,8 @@ def images(
                 session.home.thumbnail,
                 pool,
                 reporter(context, "images decoded"),
+                pixels=session.pixels,
+                pixel_size=_pixel_size(session.settings.embedding),
             )
         if not found.contents:
             warn(
@@ -97,6 +100,13 @@ def images(
         return stored.is_whole() and has_thumbnails(session.home, stored)
 
     yield session.run(context, compute, _metadata, is_usable)
+
+
+def _pixel_size(section: Embedding) -> int | None:
+    """What the encoder will ask for, so that it need not decode again; None where no encoder will run."""
+    from concept_lib.embedding.model_files import pixel_size
+
+    return None if section.embeddings is not None else pixel_size(section.model, section.revision)
 
 
 def _loss(session: Session) -> str | None:

@@ -41,6 +41,16 @@ class Decoder(Protocol):
         """Decode files in the order given, some ahead of what was asked for."""
 
 
+class Pixels(Protocol):
+    """Pixels that were decoded before, as far as they are used here."""
+
+    def __contains__(self, image_id: str) -> bool:
+        """Whether there are pixels of an image."""
+
+    def take(self, image_id: str) -> np.ndarray | None:
+        """RGB, uint8, shape (height, width, 3), handed over once."""
+
+
 class VectorStore(Protocol):
     """Where vectors are kept, as far as it is used here."""
 
@@ -85,6 +95,7 @@ def embed_images(
     pool: Decoder,
     *,
     batch_size: int,
+    pixels: Pixels | None = None,
     progress: Progress | None = None,
 ) -> EmbedReport:
     """Put the vector of every image into the cache.
@@ -98,14 +109,15 @@ def embed_images(
         Image id and absolute path of each image; of an id that comes twice, the first path is read.
     batch_size
         Images in one pass of the encoder.
+    pixels
+        Of images that were decoded already; their files are not read.
     progress
         Told of the images that the cache lacks, failed ones included.
     """
     missing = _missing(cache, sources)
     work = _Work(encoder, cache, batch_size)
     try:
-        decoded = pool.map((path for _, path in missing), thumbnail=False, pixel_size=encoder.image_size)
-        for done, ((key, _), image) in enumerate(zip(missing, decoded, strict=True), start=1):
+        for done, (key, image) in enumerate(_decoded(missing, pool, encoder.image_size, pixels), start=1):
             work.take(key, image)
             if progress:
                 progress(done - work.n_waiting, len(missing))
@@ -124,6 +136,26 @@ def _missing(cache: VectorStore, sources: Sequence[tuple[str, bytes]]) -> list[t
         wanted.setdefault(key, path)
     known = cache.has(list(wanted))
     return [source for source, found in zip(wanted.items(), known, strict=True) if not found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Pixels that no decoder was asked for."""
+
+    image_id: str
+    pixels: np.ndarray | None
+    reason: str | None = None
+
+
+def _decoded(
+    missing: Sequence[tuple[str, bytes]], pool: Decoder, image_size: int, pixels: Pixels | None
+) -> Iterator[tuple[str, DecodedPixels]]:
+    """Each image in its turn: from the pixels that are there, or from its file."""
+    ready = set() if pixels is None else {key for key, _ in missing if key in pixels}
+    files = (path for key, path in missing if key not in ready)
+    decoded = iter(pool.map(files, thumbnail=False, pixel_size=image_size))
+    for key, _ in missing:
+        yield key, _Ready(key, pixels.take(key)) if pixels is not None and key in ready else next(decoded)
 
 
 class _Work:

@@ -18,7 +18,7 @@ DEFAULT_OWNER = "sentence-transformers"  # of hub names without an owner, as tha
 TEXT_ONLY = {"clip-ViT-B-32-multilingual-v1": "clip-ViT-B-32"}  # text tower: the model of its images
 BACKEND = "torch"
 PRECISION = "fp32"
-PIXELS = 1  # raise it when the scaling before the model's own preprocessing changes: the vectors do too
+PIXELS = 2  # raise it when the scaling before the model's own preprocessing changes: the vectors do too
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _OLD_WEIGHTS = ("pytorch_model*.bin", "pytorch_model*.bin.index.json")  # read where the others are absent
@@ -179,6 +179,28 @@ def load_calibration(files: ModelFiles) -> Calibration:
     if not calibration.scale > 0:
         raise ConceptError(f"{path}: scale takes a number above 0")
     return calibration
+
+
+def pixel_size(model: str, revision: str | None = None) -> int | None:
+    """Shorter side in pixels to which the image tower scales, without loading it; None where its files do not say."""
+    (name, pinned), _ = tower_names(model, None, revision)
+    for folder in _module_folders(locate(name, pinned).folder):
+        for file in _READ_BY["image"]:
+            side = _side(folder / file)
+            if side is not None:
+                return side
+    return None
+
+
+def _side(path: Path) -> int | None:
+    """The ``size`` of an image processor's file."""
+    if not path.is_file():
+        return None
+    given = json.loads(path.read_bytes())
+    size = given.get("image_processor", given).get("size")
+    if isinstance(size, dict):
+        size = size.get("shortest_edge") or max(size["height"], size["width"])
+    return size if isinstance(size, int) else None
 
 
 def _demo_folder() -> Path:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from concept_lib.images.catalog import Catalog, FileRecord
 from concept_lib.images.decode import Decoded, DecodePool
+from concept_lib.images.pixels import PixelStore
 from concept_lib.progress import Progress
 from concept_lib.storage import write_file
 
@@ -103,6 +104,9 @@ def decode_new(
     thumbnail: Callable[[str], Path],
     pool: DecodePool,
     progress: Progress | None = None,
+    *,
+    pixels: PixelStore | None = None,
+    pixel_size: int | None = None,
 ) -> ImageSet:
     """Decode the contents that are not known yet and keep their thumbnails.
 
@@ -120,6 +124,8 @@ def decode_new(
         Decoding processes.
     progress
         Called with contents done and in all.
+    pixels, pixel_size
+        Where to keep pixels for an encoder, and how long their shorter side is; by default none are made.
 
     Notes
     -----
@@ -140,11 +146,13 @@ def decode_new(
     total, n_decoded = len(pending), 0
     while pending:
         firsts = [paths.pop(0) for paths in pending.values()]
-        for path, found in zip(firsts, _decode(folder, firsts, pool), strict=True):
+        for path, found in zip(firsts, _decode(folder, firsts, pool, pixel_size), strict=True):
             n_decoded += 1
             files[path] = _after_decoding(files[path], found)
             if found.image_id is not None:
                 contents[found.image_id] = _keep(found, thumbnail)
+                if pixels is not None and found.pixels is not None:
+                    pixels.put(found.image_id, found.pixels)
             if progress is not None:
                 progress(min(n_decoded, total), total)
         pending = {
@@ -155,9 +163,12 @@ def decode_new(
     return ImageSet(settled, {key: value for key, value in contents.items() if key in used}, n_decoded)
 
 
-def _decode(folder: Path, paths: Iterable[bytes], pool: DecodePool) -> Iterable[Decoded]:
+def _decode(
+    folder: Path, paths: Iterable[bytes], pool: DecodePool, pixel_size: int | None
+) -> Iterable[Decoded]:
     root = os.fsencode(folder)
-    return pool.map((os.path.join(root, path) for path in paths), thumbnail=True, pixel_size=None)  # noqa: PTH118
+    whole = (os.path.join(root, path) for path in paths)  # noqa: PTH118 - bytes
+    return pool.map(whole, thumbnail=True, pixel_size=pixel_size)
 
 
 def _after_decoding(file: FileRecord, found: Decoded) -> FileRecord:

@@ -194,11 +194,14 @@ def picture_of(image: Image.Image) -> Picture:
 
 
 def _scale(width: int, height: int, thumbnail: bool, pixel_size: int | None) -> float:
-    """The largest scale at which the picture is used; 1 where it is only checked."""
-    scales = [THUMBNAIL_SIDE / max(width, height)] if thumbnail else []
-    if pixel_size is not None:
-        scales.append(pixel_size / min(width, height))
-    return max(scales, default=1.0)
+    """The largest scale at which the picture may be used; 1 where it is only checked.
+
+    Pixels must not depend on whether a thumbnail is made of the same decoding, so they are made as if it were.
+    """
+    if not thumbnail and pixel_size is None:
+        return 1.0
+    scale = THUMBNAIL_SIDE / max(width, height)
+    return scale if pixel_size is None else max(scale, pixel_size / min(width, height))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -13,6 +13,7 @@ import pytest
 from concept_lib.embedding import engine
 from concept_lib.embedding.cache import VectorCache
 from concept_lib.embedding.engine import EmbedReport, embed_images
+from concept_lib.images.pixels import PixelStore
 
 
 @dataclass
@@ -66,6 +67,18 @@ def sources(numbers: Iterable[int]) -> list[tuple[str, bytes]]:
 
 def ids(numbers: Iterable[int]) -> list[str]:
     return [key for key, _ in sources(numbers)]
+
+
+def test_pixels_that_are_there_are_not_decoded_again(tmp_path: Path) -> None:
+    cache, pool = VectorCache(tmp_path / "vectors"), FakePool()
+    with PixelStore(tmp_path / "pixels") as pixels:
+        for i in (1, 2, 5):
+            pixels.put(ids([i])[0], np.full((4, 4, 3), 100 + i, np.uint8))
+        report = embed_images(FakeEncoder(), cache, sources(range(6)), pool, batch_size=4, pixels=pixels)
+        assert not any(key in pixels for key in ids(range(6)))
+    assert report == EmbedReport(6, {})
+    assert pool.decoded == [b"0", b"3", b"4"]
+    assert cache.get(ids(range(6)))[1][:, 0].tolist() == [0, 101, 102, 3, 4, 105]
 
 
 def test_every_image_gets_its_own_vector(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from concept_lib.images.catalog import Catalog, scan
 from concept_lib.images.contents import decode_new, known_contents, usable_paths
 from concept_lib.images.decode import Decoded
+from concept_lib.images.pixels import PixelStore
 from concept_lib.images.scan_cache import read_scan, write_scan
 
 
@@ -21,7 +23,6 @@ class FakePool:
 
     def map(self, paths: Iterable[bytes], *, thumbnail: bool, pixel_size: int | None) -> Iterator[Decoded]:
         assert thumbnail
-        assert pixel_size is None
         for path in paths:
             self.seen.append(path)
             try:
@@ -31,7 +32,12 @@ class FakePool:
                 continue
             image_id = hashlib.sha256(data).hexdigest()
             if data.startswith(b"ok"):
-                yield Decoded(path, "usable", None, image_id, len(data), "JPEG", 4, 3, b"thumb " + data)
+                pixels = (
+                    None if pixel_size is None else np.full((pixel_size, pixel_size, 3), data[-1], np.uint8)
+                )
+                yield Decoded(
+                    path, "usable", None, image_id, len(data), "JPEG", 4, 3, b"thumb " + data, pixels
+                )
             else:
                 yield Decoded(path, "failed", "not a picture", image_id, len(data))
 
@@ -51,6 +57,19 @@ def catalog_of(folder: Path) -> Catalog:
 
 def thumbnails(tmp_path: Path):
     return lambda image_id: tmp_path / "thumbs" / image_id
+
+
+def test_one_decoding_makes_thumbnail_and_pixels(folder: Path, tmp_path: Path) -> None:
+    pool = FakePool()
+    with PixelStore(tmp_path / "pixels") as pixels:
+        found = decode_new(
+            folder, catalog_of(folder), {}, thumbnails(tmp_path), pool, pixels=pixels, pixel_size=2
+        )
+        usable = [content.image_id for content in found.contents.values() if content.status == "usable"]
+        taken = {image_id: pixels.take(image_id) for image_id in usable}
+    assert len(pool.seen) == 3
+    assert sorted(int(array[0, 0, 0]) for array in taken.values()) == [ord("1"), ord("2")]
+    assert all((tmp_path / "thumbs" / image_id).is_file() for image_id in usable)
 
 
 def test_each_content_is_decoded_once_and_copies_share_it(folder: Path, tmp_path: Path) -> None:

@@ -144,10 +144,22 @@ def test_pixels_equal_a_plain_bicubic_resize() -> None:
     assert (pixels == np.asarray(source.resize((144, 96), Image.Resampling.BICUBIC))).all()
 
 
+@pytest.mark.parametrize("size", [(640, 640), (700, 650), (1080, 720), (300, 1200)])
+@pytest.mark.parametrize("side", [40, 96, 224])
+def test_pixels_do_not_depend_on_a_thumbnail_beside_them(size: tuple[int, int], side: int) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG")
+    alone = pixel_array(decoded(data, pixel_size=side), side)
+    beside = pixel_array(decoded(data, thumbnail=True, pixel_size=side), side)
+    np.testing.assert_array_equal(alone, beside)
+
+
 def test_scaled_decoding_of_jpeg_is_close_to_a_plain_resize(shared: Path) -> None:
     for file in sorted((shared / "photos").rglob("*.jpg"))[::200]:
-        source = Image.open(file).convert("RGB")
-        picture = decoded(file.read_bytes(), pixel_size=32)
+        photo = Image.open(file).convert("RGB")
+        data = encoded(photo.resize((4 * photo.width, 4 * photo.height)), "JPEG")
+        source = Image.open(io.BytesIO(data))
+        picture = decoded(data, pixel_size=32)
         assert picture.image.width < source.width
         pixels = pixel_array(picture, 32)
         plain = np.asarray(source.resize(pixels.shape[1::-1], Image.Resampling.BICUBIC))
@@ -176,14 +188,14 @@ def test_thumbnails_keep_the_aspect_and_are_never_enlarged() -> None:
 
 
 def test_banded_conversion_equals_conversion_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rgba = np.dstack([smooth(150, 210), smooth(150, 210)[..., 1]])
+    rgba = np.dstack([smooth(1500, 2100), smooth(1500, 2100)[..., 1]])
     for source in (Image.fromarray(rgba), Image.fromarray(rgba[..., 0].astype(np.float32) * 900)):
         data = encoded(source, "TIFF")
         whole = pixel_array(decoded(data, pixel_size=20), 20)
         with monkeypatch.context() as patch:
-            patch.setattr(modes, "_BAND_PIXELS", 3_000)
+            patch.setattr(modes, "_BAND_PIXELS", 300_000)
             picture = decoded(data, pixel_size=20)
-            assert picture.image.size == (70, 50)
+            assert picture.image.size == (525, 375)
             assert np.abs(pixel_array(picture, 20).astype(int) - whole).max() <= 3
 
 
