@@ -90,6 +90,42 @@ def test_a_renamed_and_a_copied_file_are_neither_decoded_nor_embedded_nor_fitted
     assert dangling_references(own_home.database) == {}
 
 
+@pytest.mark.parametrize("room", [0, None], ids=["without room for pixels", "with room"])
+def test_a_new_file_is_decoded_once_and_its_vector_is_the_same(
+    own_home: Home, run, monkeypatch: pytest.MonkeyPatch, room: int | None
+) -> None:
+    from concept_lib.embedding.encoder import load_encoder
+    from concept_lib.images import decode, pixels
+    from concept_lib.images.sample import render
+
+    if room is not None:
+        monkeypatch.setattr(pixels, "MOST_BYTES", room)
+    whole, asked = decode.DecodePool.map, []
+
+    def counted(pool, paths, **wanted):
+        def told():
+            for path in paths:
+                asked.append(path)
+                yield path
+
+        return whole(pool, told(), **wanted)
+
+    monkeypatch.setattr(decode.DecodePool, "map", counted)
+    new = photos(own_home) / "new.jpg"
+    render("beach", 5_999_999, 640).save(new)
+    run(own_home)
+    assert asked.count(os.fsencode(new)) == (2 if room == 0 else 1)
+    assert not own_home.pixels.exists()
+    [(vector,)] = rows(
+        own_home,
+        "SELECT embedding FROM image_embeddings JOIN image_files USING (image_id) WHERE path = 'new.jpg'",
+    )
+    encoder = load_encoder("demo")
+    with decode.DecodePool(workers=1, max_file_bytes=10**8) as pool:
+        [picture] = whole(pool, [os.fsencode(new)], thumbnail=False, pixel_size=encoder.image_size)
+    np.testing.assert_allclose(encoder.encode_images([picture.pixels])[0], vector, atol=1e-6)
+
+
 def test_a_label_setting_runs_the_labels_alone(own_home: Home, run) -> None:
     before = rows(own_home, "SELECT concept_id, n_images FROM concepts ORDER BY ALL")
     summary, done = run(own_home, {"labels.method": "ctfidf"})
