@@ -116,7 +116,8 @@ def load_openvino() -> ModuleType:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    return openvino
+    library: ModuleType = openvino
+    return library
 
 
 def _threads() -> int:
