@@ -159,9 +159,11 @@ def _embedding_version(settings: Settings) -> str:
     if section.embeddings is not None:
         parts["embeddings"] = vectors_fingerprint(Path(section.embeddings))
     else:
-        parts["images"] = model_fingerprint(section.model, section.revision)
+        parts["images"] = model_fingerprint(section.model, section.revision, **section.arithmetic)
     if settings.vocabulary.source != "none":
-        parts["words"] = text_fingerprint(section.model, section.text_model, section.revision)
+        parts["words"] = text_fingerprint(
+            section.model, section.text_model, section.revision, **section.arithmetic
+        )
         parts["calibration"] = asdict(load_calibration(locate(section.model, section.revision)))
     return hashlib.sha256(canonical_json(parts)).hexdigest()[:32]
 

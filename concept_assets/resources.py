@@ -200,6 +200,6 @@ class EncoderResource(dg.ConfigurableResource[None]):
                 section.model,
                 text_model=section.text_model,
                 revision=section.revision,
-                device=section.device,
+                **section.arithmetic,
             )
         return self._encoder

@@ -42,7 +42,7 @@ def _embed(home: Home, text: str) -> np.ndarray:
         raise ConceptError(f"no database at {home.database}; run: concept refresh")
     section = Settings.model_validate(latest["settings"]).embedding
     model = load_encoder(
-        section.model, text_model=section.text_model, revision=section.revision, device=section.device
+        section.model, text_model=section.text_model, revision=section.revision, **section.arithmetic
     )
     vector: np.ndarray = model.encode_texts([text])[0]
     return vector

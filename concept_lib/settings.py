@@ -67,8 +67,24 @@ class Embedding(Section):
     embeddings: str | None = Field(
         None, description=".npz, Parquet or .pkl file of image vectors, in place of the image tower"
     )
-    batch_size: int = Field(32, ge=1, description="images a step", json_schema_extra=_MACHINE)
+    batch_size: int = Field(
+        32, ge=1, description="images a step; several GPUs want more, such as 512", json_schema_extra=_MACHINE
+    )
     device: str = Field("auto", description="auto, cpu, cuda or mps", json_schema_extra=_MACHINE)
+    # These two do bear on the vectors; the fingerprint of each tower tells what they come to on this machine.
+    backend: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what computes; auto: openvino on a CPU, else torch", json_schema_extra=_MACHINE
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="auto: half where the hardware has it and cosines to fp32 stay above .9999",
+        json_schema_extra=_MACHINE,
+    )
+
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """What the functions that load or fingerprint a model take besides its name."""
+        return {"device": self.device, "backend": self.backend, "precision": self.precision}
 
 
 class Reduction(Section):

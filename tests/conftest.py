@@ -17,6 +17,14 @@ settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 settings.load_profile("calm")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_machine_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Models that tests convert go to a folder of this session, also in the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONCEPT_CACHE", str(tmp_path_factory.mktemp("machine_cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Test data that lies beside the checkout; tests skip where it is absent."""

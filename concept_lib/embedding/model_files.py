@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from concept_lib.embedding.arithmetic import Arithmetic, choices
 from concept_lib.embedding.hub import snapshot
+from concept_lib.embedding.verdicts import stored_verdict
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.naming import Hedging
 from concept_lib.storage import canonical_json, file_digest
@@ -16,8 +19,6 @@ from concept_lib.storage import canonical_json, file_digest
 DEMO = "demo"
 DEFAULT_OWNER = "sentence-transformers"  # of hub names without an owner, as that library has it
 TEXT_ONLY = {"clip-ViT-B-32-multilingual-v1": "clip-ViT-B-32"}  # text tower: the model of its images
-BACKEND = "torch"
-PRECISION = "fp32"
 PIXELS = 2  # raise it when the scaling before the model's own preprocessing changes: the vectors do too
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
@@ -126,40 +127,70 @@ def locate(model: str, revision: str | None = None) -> ModelFiles:
     return ModelFiles(model, folder, f"{repository}@{folder.name}")
 
 
-def tower_fingerprint(files: ModelFiles, role: str) -> str:
-    """Hash of all that bears on the vectors of one tower.
+def tower_content(files: ModelFiles, role: str) -> object:
+    """What tells the files of one tower from those of any other: a commit, or their digests.
 
     Parameters
     ----------
     role
         ``image`` or ``text``: a tokenizer has no say in images, nor a preprocessor in texts.
     """
-    content: object = files.origin or [
+    return files.origin or [
         (path.relative_to(files.folder).as_posix(), file_digest(path)) for path in _files_read(files, role)
     ]
+
+
+def tower_fingerprint(content: object, role: str, arithmetic: Arithmetic) -> str:
+    """Hash of all that bears on the vectors of one tower; the device is no part of it."""
     parts = {
         "tower": role,
         "content": content,
-        "backend": BACKEND,
-        "precision": PRECISION,
+        "backend": arithmetic.backend,
+        "precision": arithmetic.precision,
         "pixels": PIXELS if role == "image" else None,
     }
     return hashlib.sha256(canonical_json(parts)).hexdigest()[:32]
 
 
-def model_fingerprint(model: str, revision: str | None = None) -> str:
+def model_fingerprint(
+    model: str,
+    revision: str | None = None,
+    *,
+    device: str = "auto",
+    backend: str = "auto",
+    precision: str = "auto",
+) -> str:
     """Fingerprint of the image tower, without loading it.
 
-    Equal to `Encoder.fingerprint`. A hub model that is not on this machine is fetched.
+    Equal to `Encoder.fingerprint`, unless the model is yet to be loaded here for the first time and then turns
+    out not to suit the fastest arithmetic. A hub model that is not on this machine is fetched.
     """
     (name, pinned), _ = tower_names(model, None, revision)
-    return tower_fingerprint(locate(name, pinned), "image")
+    return _expected(locate(name, pinned), "image", choices(device, backend, precision))
 
 
-def text_fingerprint(model: str, text_model: str | None = None, revision: str | None = None) -> str:
-    """Fingerprint of the text tower, without loading it; equal to `Encoder.text_fingerprint`."""
+def text_fingerprint(
+    model: str,
+    text_model: str | None = None,
+    revision: str | None = None,
+    *,
+    device: str = "auto",
+    backend: str = "auto",
+    precision: str = "auto",
+) -> str:
+    """Fingerprint of the text tower, without loading it; equal to `Encoder.text_fingerprint` likewise."""
     _, (name, pinned) = tower_names(model, text_model, revision)
-    return tower_fingerprint(locate(name, pinned), "text")
+    return _expected(locate(name, pinned), "text", choices(device, backend, precision))
+
+
+def _expected(files: ModelFiles, role: str, possible: Sequence[Arithmetic]) -> str:
+    """Fingerprint of the first arithmetic that no verdict refuses; of the last where all are refused."""
+    content = tower_content(files, role)
+    for arithmetic in possible:
+        fingerprint = tower_fingerprint(content, role, arithmetic)
+        if stored_verdict(fingerprint, arithmetic)[1] is None:
+            break
+    return fingerprint
 
 
 def load_calibration(files: ModelFiles) -> Calibration:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +35,16 @@ def reference(folder: Path, inputs: list) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def encoder(tiny_clip: Path) -> Encoder:
-    return load_encoder(str(tiny_clip), device="cpu")
+    return load_encoder(str(tiny_clip), device="cpu", precision="fp32")
 
 
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
 @pytest.mark.parametrize("layout", ["tiny_clip", "old_clip", "dual_encoder"])
 def test_vectors_equal_those_of_sentence_transformers(
-    layout: str, pictures: list[Image.Image], request: pytest.FixtureRequest
+    layout: str, backend: str, pictures: list[Image.Image], request: pytest.FixtureRequest
 ) -> None:
     folder = request.getfixturevalue(layout)
-    encoder = load_encoder(str(folder), device="cpu")
+    encoder = load_encoder(str(folder), device="cpu", backend=backend, precision="fp32")
     images = encoder.encode_images([np.asarray(picture) for picture in pictures])
     texts = encoder.encode_texts(WORDS[:4])
     assert (encoder.dim, encoder.image_size) == (24, 32)
@@ -72,20 +74,22 @@ def test_texts_keep_their_order_over_many_batches(encoder: Encoder) -> None:
     assert calls == [(256, 600), (512, 600), (600, 600)]
 
 
-def test_texts_of_one_length_share_a_pass(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    widths = []
-    preprocess = encoder._texts.preprocess
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_texts_of_one_length_share_a_pass(
+    backend: str, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(str(tiny_clip), device="cpu", backend=backend, precision="fp32")
+    tower = encoder._texts
+    passes = []
+    encode = tower.encode_texts
 
-    def spy(*args: object, **kwargs: object) -> dict:
-        features = preprocess(*args, **kwargs)
-        widths.append(tuple(features["input_ids"].shape))
-        return features
+    def spy(texts: Sequence[str]) -> np.ndarray:
+        passes.append((len(texts), {*tower.text_lengths(texts)}))
+        return encode(texts)
 
-    monkeypatch.setattr(encoder._texts, "preprocess", spy)
-    encoder.encode_texts(
-        ["cat"] * 256 + ["dogs and cats"] * 256
-    )  # one token and ten, between two special ones
-    assert widths == [(256, 3), (256, 12)]
+    monkeypatch.setattr(tower, "encode_texts", spy)
+    encoder.encode_texts(["cat", "dogs and cats"] * 256)
+    assert passes == [(256, {3}), (256, {12})]  # one token and ten, between two special ones
 
 
 def test_a_long_text_is_cut_where_the_positions_end(encoder: Encoder) -> None:
@@ -94,28 +98,28 @@ def test_a_long_text_is_cut_where_the_positions_end(encoder: Encoder) -> None:
 
 
 def test_an_old_tokenizer_that_knows_no_limit_is_cut_too(old_clip: Path) -> None:
-    vectors = load_encoder(str(old_clip), device="cpu").encode_texts(["zebra " * 50])
+    vectors = load_encoder(str(old_clip), device="cpu", precision="fp32").encode_texts(["zebra " * 50])
     assert np.isfinite(vectors).all()
 
 
 def test_words_may_have_a_tower_of_their_own(
     tiny_clip: Path, text_towers: dict[int, Path], encoder: Encoder
 ) -> None:
-    paired = load_encoder(str(tiny_clip), text_model=str(text_towers[24]), device="cpu")
+    paired = load_encoder(str(tiny_clip), text_model=str(text_towers[24]), device="cpu", precision="fp32")
     np.testing.assert_allclose(paired.encode_texts(WORDS), reference(text_towers[24], WORDS), atol=1e-5)
     assert paired.fingerprint == encoder.fingerprint
-    assert paired.text_fingerprint == text_fingerprint(str(tiny_clip), str(text_towers[24]))
+    assert paired.text_fingerprint == text_fingerprint(str(tiny_clip), str(text_towers[24]), precision="fp32")
     assert paired.text_fingerprint != encoder.text_fingerprint
 
 
 def test_towers_of_two_spaces_are_refused(tiny_clip: Path, text_towers: dict[int, Path]) -> None:
     with pytest.raises(ConceptError, match=r"25 dimensions .* gives images 24: give a text model"):
-        load_encoder(str(tiny_clip), text_model=str(text_towers[25]), device="cpu")
+        load_encoder(str(tiny_clip), text_model=str(text_towers[25]), device="cpu", precision="fp32")
 
 
 def test_a_text_tower_alone_is_refused(text_towers: dict[int, Path]) -> None:
     with pytest.raises(ConceptError, match="embeds no images: give it as text model, beside one that does"):
-        load_encoder(str(text_towers[24]), device="cpu")
+        load_encoder(str(text_towers[24]), device="cpu", precision="fp32")
 
 
 def test_the_multilingual_model_brings_its_images() -> None:
@@ -135,7 +139,7 @@ def test_half_precision_weights_are_computed_in_single(tiny_clip: Path, tmp_path
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
-    vectors = load_encoder(str(folder), device="cpu").encode_texts(["cat"])
+    vectors = load_encoder(str(folder), device="cpu", precision="fp32").encode_texts(["cat"])
     np.testing.assert_allclose(vectors, reference(tiny_clip, ["cat"]), atol=1e-2)
     assert vectors.astype(np.float16).astype(np.float32).tolist() != vectors.tolist()
 
@@ -148,7 +152,7 @@ def test_weights_that_are_absent_are_not_made_up(tiny_clip: Path, tmp_path: Path
     del weights["visual_projection.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConceptError, match=r"its weights lack visual_projection\.weight"):
-        load_encoder(str(folder), device="cpu")
+        load_encoder(str(folder), device="cpu", precision="fp32")
 
 
 def test_weights_that_are_not_finite_are_refused(tiny_clip: Path, tmp_path: Path) -> None:
@@ -159,7 +163,7 @@ def test_weights_that_are_not_finite_are_refused(tiny_clip: Path, tmp_path: Path
     weights["visual_projection.weight"][0, 0] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConceptError, match="not finite"):
-        load_encoder(str(folder), device="cpu")
+        load_encoder(str(folder), device="cpu", precision="fp32")
 
 
 def damage_weights(folder: Path) -> None:
@@ -185,7 +189,7 @@ def test_a_damaged_model_is_one_line(damage: object, tiny_clip: Path, tmp_path: 
     with pytest.raises(
         ConceptError, match="cannot be loaded as a sentence-transformers CLIP model"
     ) as caught:
-        load_encoder(str(folder), device="cpu")
+        load_encoder(str(folder), device="cpu", precision="fp32")
     assert "\n" not in str(caught.value)
 
 
@@ -197,12 +201,12 @@ def test_no_such_device(tiny_clip: Path) -> None:
 @pytest.mark.parametrize("layout", ["tiny_clip", "old_clip", "dual_encoder"])
 def test_fingerprints_need_no_loading(layout: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(layout)
-    encoder = load_encoder(str(folder), device="cpu")
+    encoder = load_encoder(str(folder))
     script = (
         "import sys\n"
         "from concept_lib.embedding.encoder import model_fingerprint, text_fingerprint\n"
         "print(model_fingerprint(sys.argv[1]), text_fingerprint(sys.argv[1]))\n"
-        "print(sorted({'torch', 'transformers', 'sentence_transformers'} & sys.modules.keys()))"
+        "print(sorted({'openvino', 'torch', 'transformers', 'sentence_transformers'} & sys.modules.keys()))"
     )
     told = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
     assert told.stdout.split("\n")[:2] == [f"{encoder.fingerprint} {encoder.text_fingerprint}", "[]"]
@@ -243,7 +247,7 @@ def test_confidence_is_the_models_own_or_clips(tiny_clip: Path, tmp_path: Path) 
     found = model_files.locate(str(folder))
     assert model_files.load_calibration(found) == model_files.CLIP_CALIBRATION
     (folder / "confidence.json").write_text('{"midpoint": 0.5, "scale": 0.1}')
-    assert load_encoder(str(folder), device="cpu").confidence == Calibration(0.5, 0.1)
+    assert load_encoder(str(folder), device="cpu", precision="fp32").confidence == Calibration(0.5, 0.1)
     hedging = {"sharpness": 20, "share": 0.4, "covers": {"fruit": ["pear"]}}
     (folder / "confidence.json").write_text(json.dumps({"midpoint": 0.5, "scale": 0.1, "hedging": hedging}))
     assert model_files.load_calibration(found) == Calibration(0.5, 0.1, Hedging(20, 0.4, {"fruit": ["pear"]}))
@@ -305,5 +309,5 @@ def test_other_peoples_logging_is_given_back(tiny_clip: Path) -> None:
         ]
 
     before = state()
-    load_encoder(str(tiny_clip), device="cpu")
+    load_encoder(str(tiny_clip), device="cpu", precision="fp32")
     assert state() == before
