@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -14,6 +13,7 @@ from concept_lib.modeling.layout import aligned, starting_layout
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.sampling import Sample, sampled, spread_layout, stratified_sample
+from concept_lib.progress import Progress
 
 
 class Learnt(NamedTuple):
@@ -65,7 +65,7 @@ def learn_layouts(
     map_min_dist: float = 0.1,
     seed: int = 42,
     standing: npt.NDArray[np.floating] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress | None = None,
 ) -> Learnt:
     """Lay out images twice by UMAP over the same neighbours: a space for the clusters, and a map.
 
@@ -92,10 +92,12 @@ def learn_layouts(
     everyone = len(rows) == len(vectors)
     seen = vectors if everyone else vectors[rows]
     neighbors = exact_neighbors(seen, n_neighbors)
-    progress(1, 3)
+    if progress:
+        progress(1, 3)
     umap = partial(reduce, seen, n_neighbors=n_neighbors, seed=seed, neighbors=neighbors)
     space = umap(n_components=n_components, min_dist=min_dist)
-    progress(2, 3)
+    if progress:
+        progress(2, 3)
     before = np.full((len(rows), 2), np.nan) if standing is None else standing[rows].astype(np.float64)
     start = starting_layout(before, neighbors[0], seed)
     plane = aligned(umap(n_components=2, min_dist=map_min_dist, start=start), before)

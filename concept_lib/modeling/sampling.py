@@ -112,7 +112,9 @@ def stratified_sample(
     """
     n = len(vectors)
     if len(keys) != n or size < 1:
-        raise ValueError(f"size must be at least 1 and keys as many as vectors, got {size}, {len(keys)} for {n}")
+        raise ValueError(
+            f"size must be at least 1 and keys as many as vectors, got {size}, {len(keys)} for {n}"
+        )
     if n <= size:
         return np.arange(n, dtype=np.int32)
     by_key = np.argsort(keys, kind="stable")
@@ -174,8 +176,6 @@ def sampled(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], k: in
     ([2], [[0]], [[0.20000000298023224]])
     """
     others = np.setdiff1d(np.arange(len(vectors), dtype=np.int32), rows, assume_unique=True)
-    if not len(others):
-        return Sample(rows, others, np.zeros((0, k), np.int32), np.zeros((0, k), np.float32))
     return Sample(rows, others, *nearest_standing(vectors[others], vectors[rows], k))
 
 
@@ -207,8 +207,6 @@ def spread_layout(layout: npt.NDArray[np.float32], sample: Sample) -> npt.NDArra
     >>> spread_layout(four, near)[4].round(2).tolist()
     [0.009999999776482582, 0.009999999776482582]
     """
-    if not len(sample.others):
-        return layout
     spread = np.empty((len(sample.rows) + len(sample.others), layout.shape[1]), np.float32)
     spread[sample.rows] = layout
     for start in range(0, len(sample.others), SPREAD_ROWS):
@@ -243,15 +241,11 @@ def spread_clusters(found: Clustering, vectors: npt.NDArray[np.float32], sample:
     >>> spread_clusters(found, vectors, sampled(vectors, np.arange(3, dtype=np.int32), k=2)).labels.tolist()
     [0, 0, -1, 0]
     """
-    if not len(sample.others):
-        return found
     standing = vectors[sample.rows]
     ranks = np.zeros(len(standing), np.int32)
     for shown in choose_exemplars(standing, found.labels, found.probabilities):
         ranks[shown] = np.arange(1, len(shown) + 1)
-    placed = vote(
-        vectors[sample.others], sample.neighbors, sample.distances, standing, found.labels, ranks
-    )
+    placed = vote(vectors[sample.others], sample.neighbors, sample.distances, standing, found.labels, ranks)
     labels = np.empty(len(vectors), np.int32)
     shares = np.empty(len(vectors), np.float32)
     labels[sample.rows], shares[sample.rows] = found.labels, found.probabilities
