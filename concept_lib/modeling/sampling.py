@@ -15,7 +15,9 @@ from concept_lib.modeling.exemplars import choose_exemplars
 from concept_lib.modeling.neighbours import block_rows
 
 FLOOR = 5
-"""Images that a stratum sends to a sample at least, where it has so many and the sample is large enough."""
+"""Images that a stratum sends to a sample at least, where it has so many."""
+FLOOR_SHARE = 0.05
+"""Share of a sample that may be drawn for the sake of the floor; a small sample has a lower one."""
 STEPS = 32
 """Steps towards a spatial median. Where a third of the neighbours lie elsewhere at random, nine medians of ten are then
 found to within a hundredth of the others' spread."""
@@ -120,7 +122,7 @@ def stratified_sample(
     by_key = np.argsort(keys, kind="stable")
     strata = _nearest_pivot(vectors, vectors[by_key[: math.isqrt(n - 1) + 1]])
     sizes = np.bincount(strata)
-    drawn = allocated(sizes, size, min(FLOOR, size // (2 * len(sizes))))
+    drawn = allocated(sizes, size, min(FLOOR, int(FLOOR_SHARE * size / len(sizes))))
     in_strata = by_key[np.argsort(strata[by_key], kind="stable")]
     places = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.sort(in_strata[places < np.repeat(drawn, sizes)]).astype(np.int32)
