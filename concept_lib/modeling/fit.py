@@ -87,9 +87,13 @@ def fit_concepts(
     """
     share = 1.0 if sample is None else sample.share
     seen = reduced if sample is None else reduced[sample.rows]
-    size = auto_concept_size(len(seen)) if min_concept_size == "auto" else _scaled(min_concept_size, share)
+    size = (
+        auto_concept_size(len(seen)) if min_concept_size == "auto" else scaled_size(min_concept_size, share)
+    )
     found = cluster(
-        seen, min_concept_size=size, min_samples=None if min_samples is None else _scaled(min_samples, share)
+        seen,
+        min_concept_size=size,
+        min_samples=None if min_samples is None else scaled_size(min_samples, share),
     )
     if vectors is not None and sample is not None:
         found = spread_clusters(found, vectors, sample)
@@ -112,13 +116,13 @@ def fit_concepts(
     )
 
 
-def _scaled(size: int, share: float) -> int:
+def scaled_size(size: int, share: float) -> int:
     """Size of a group in a sample that holds a share of the images.
 
     Examples
     --------
-    >>> _scaled(30, 1.0), _scaled(3, 1.0), _scaled(120, 0.1), _scaled(30, 0.1), _scaled(3, 0.1)
-    (30, 3, 12, 5, 3)
+    >>> [scaled_size(size, 1.0) for size in (30, 3)], [scaled_size(size, 0.1) for size in (120, 30, 3)]
+    ([30, 3], [12, 5, 3])
     """
     return max(min(size, LEAST_IN_SAMPLE), round(size * share))
 
