@@ -13,7 +13,6 @@ from concept_assets.progress import warn
 from concept_assets.resources import Session
 from concept_lib.database.members import raw_clusters, standing_state
 from concept_lib.modeling.membership import Standing
-from concept_lib.modeling.sampling import Sample, sampled
 from concept_lib.settings import REFIT_RULES as REFIT_RULES
 from concept_lib.settings import Settings
 from concept_lib.storage import StoredAsset
@@ -86,34 +85,3 @@ def unfit_reason(before: PublishedFit | None, recipe: Mapping[str, Any]) -> str 
     if not changed and not before.standing.members.fitted.any():
         return "nothing is left of the standing fit"
     return ", ".join(changed) or None
-
-
-def sample_arrays(sample: Sample | None) -> dict[str, np.ndarray]:
-    """Arrays that keep the sample of a layout beside it; none where all images were fitted."""
-    return {} if sample is None else {f"sample_{name}": part for name, part in sample._asdict().items()}
-
-
-def fit_sample(
-    settings: Settings, vectors: np.ndarray, reduced: StoredAsset, standing: Standing | None
-) -> Sample | None:
-    """Images that HDBSCAN sees: those that the layout was learnt from, and all where they are few; None for all.
-
-    Parameters
-    ----------
-    settings
-        Those of the run.
-    vectors
-        Unit rows of all images, shape (n, d).
-    reduced
-        Their layout. Images that came since it was learnt are not in the sample that it keeps; so it keeps none then,
-        and the neighbours are sought again.
-    standing
-        The published concepts.
-    """
-    if "sample_rows.npy" in reduced.digests:
-        return Sample(*(np.asarray(reduced.array(f"sample_{name}")) for name in Sample._fields))
-    section = settings.reduction
-    of_all = "fit_sample" not in reduced.info["recipe"]
-    if standing is None or (of_all and len(vectors) <= section.fit_sample):
-        return None
-    return sampled(vectors, np.flatnonzero(standing.members.fitted).astype(np.int32), section.n_neighbors)

@@ -15,10 +15,8 @@ from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
 from concept_assets.standing import (
     REFIT_RULES,
-    fit_sample,
     published_fit,
     reduction_recipe,
-    sample_arrays,
     unfit_reason,
 )
 from concept_assets.versioning import Upstream, current
@@ -31,6 +29,7 @@ from concept_lib.database.members import (
     raw_cluster_table,
     with_placed,
 )
+from concept_lib.database.samples import layout_sample, sample_arrays
 from concept_lib.modeling.curation import merged_ids
 from concept_lib.modeling.fit import fit_concepts, members_of
 from concept_lib.modeling.learn import learn_layouts
@@ -203,7 +202,7 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
             members = with_placed(image_ids, before.standing.members, reduced.table("placed"))
             numbers, info, present = before.numbers, dict(before.clusters), before.standing.present
         else:
-            sample = fit_sample(session.settings, vectors, reduced, standing)
+            sample = layout_sample(reduced, vectors, standing, session.settings.reduction)
             members, numbers, info = _fitted(session, image_ids, space, standing, vectors, sample)
             present = np.ones(len(image_ids), bool)
             reason = "the clustering settings changed" if same_layout else reduced.info["reason"]

@@ -55,6 +55,10 @@ class Sample(NamedTuple):
         inside[self.others] = False
         return inside
 
+    def narrowed(self, k: int) -> Sample:
+        """The same with the nearest k neighbours of each other image alone."""
+        return self._replace(neighbors=self.neighbors[:, :k], distances=self.distances[:, :k])
+
 
 def content_keys(image_ids: Sequence[str], seed: int) -> npt.NDArray[np.uint64]:
     """Random number of each image, which depends on its content and on the seed alone.

@@ -10,8 +10,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from sklearn.metrics import adjusted_rand_score
 
+from concept_assets.trials import experiment
 from concept_lib.database.integrity import dangling_references
 from concept_lib.images.sample import render
 from concept_lib.storage import Home
@@ -142,3 +144,19 @@ def test_another_bound_makes_another_sample_and_leaves_a_fit_of_all_alone(
     before = rows(own_home, MEMBERS)
     assert run(own_home, {"reduction.fit_sample": str(SAMPLE)})[0]["mode"] == "kept"
     assert rows(own_home, MEMBERS) == before
+
+
+@pytest.mark.parametrize("key", ["reduction.n_neighbors", "clustering.min_concept_size"])
+def test_a_trial_finds_what_a_refresh_publishes(own_sampled: Home, run, key: str) -> None:
+    add(own_sampled, "beach", 2)
+    run(own_sampled)
+    [row] = experiment(own_sampled, {key: ["6"]}, None, lambda *_: None, lambda *_: None).rows
+    summary, _ = run(own_sampled, {key: "6"})
+    client = MlflowClient(f"sqlite:///{own_sampled.mlflow_database}")
+    trial, refresh = (
+        client.get_run(found).data.metrics for found in (row["run_id"], summary["mlflow_run_id"])
+    )
+    same = trial.keys() & refresh.keys() - {"seconds_total"}
+    assert {"concepts", "outliers", "silhouette", "ari"} <= same
+    assert {name: trial[name] for name in same} == {name: refresh[name] for name in same}
+    assert placed(own_sampled)["fitted"] == SAMPLE
