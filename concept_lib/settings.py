@@ -101,7 +101,7 @@ class Clustering(Section):
 
     min_concept_size: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
         "auto",
-        description="fewest images of a concept, at least 2; auto: fitted images / 80, between 5 and 30",
+        description="fewest images of a concept, at least 2; auto: images / 80, between 5 and 30",
     )
     min_samples: int | None = Field(
         None, ge=1, description="HDBSCAN min_samples; by default min_concept_size"

@@ -14,8 +14,8 @@ from concept_lib.modeling.identity import match_concepts
 from concept_lib.modeling.membership import Membership
 from concept_lib.modeling.sampling import Sample, spread_clusters
 
-LEAST_IN_SAMPLE = 5
-"""Scaled down to a sample, no size is less: so few images tell nothing of density."""
+LEAST_IN_SAMPLE = 8
+"""Scaled down to a sample, no size is less: fewer images tell too little of density."""
 
 
 class Fit(NamedTuple):
@@ -67,9 +67,8 @@ def fit_concepts(
     next_free_id
         Lowest id that was never used.
     min_concept_size
-        Images; ``"auto"`` takes one eightieth of those that HDBSCAN sees, between 5 and 30. Where it sees a sample, a
-        given number is scaled to it, and to no less than 5: a sample of a tenth finds concepts of 300 images by groups
-        of 30.
+        Images; ``"auto"`` takes one eightieth of all, between 5 and 30. Where HDBSCAN sees a sample, the size is scaled
+        to it, and to no less than 8: a sample of a tenth finds concepts of 300 images by groups of 30.
     min_samples
         HDBSCAN's; by default the same as `min_concept_size`, and scaled like it.
     min_jaccard
@@ -87,9 +86,8 @@ def fit_concepts(
     """
     share = 1.0 if sample is None else sample.share
     seen = reduced if sample is None else reduced[sample.rows]
-    size = (
-        auto_concept_size(len(seen)) if min_concept_size == "auto" else scaled_size(min_concept_size, share)
-    )
+    wanted = auto_concept_size(len(reduced)) if min_concept_size == "auto" else min_concept_size
+    size = scaled_size(wanted, share)
     found = cluster(
         seen,
         min_concept_size=size,
@@ -122,7 +120,7 @@ def scaled_size(size: int, share: float) -> int:
     Examples
     --------
     >>> [scaled_size(size, 1.0) for size in (30, 3)], [scaled_size(size, 0.1) for size in (120, 30, 3)]
-    ([30, 3], [12, 5, 3])
+    ([30, 3], [12, 8, 3])
     """
     return max(min(size, LEAST_IN_SAMPLE), round(size * share))
 

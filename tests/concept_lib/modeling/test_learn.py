@@ -90,7 +90,7 @@ def test_sizes_are_those_of_the_collection_scaled_to_the_sample(both: tuple) -> 
         )
 
     assert found(40).min_concept_size == 40  # 16 of the sample
-    assert found("auto").min_concept_size == 12  # 5 of the sample
+    assert found("auto").min_concept_size == 20  # of twelve, five of the sample would be too few: eight of it
     few = found(130)  # 52 of the sample: the group of a hundred has forty there
     assert few.min_concept_size == 130
     assert len(few.clusters) == 4
