@@ -57,12 +57,16 @@ def published_fit(
         np.asarray(reduced.array("space")),
         np.asarray(reduced.array("map")),
         clusters.info["n_fit"],
+        np.asarray(clusters.array("present")) if "present.npy" in clusters.digests else None,
     )
     return PublishedFit(standing, reduced.info, clusters.info, raw_clusters(clusters.table("raw_clusters")))
 
 
 def reduction_recipe(settings: Settings, embeddings: StoredAsset, code_version: str) -> dict[str, Any]:
-    """All but the images that bears on a layout: another one needs another fit."""
+    """All but the images that bears on a layout: another one needs another fit.
+
+    A layout that was learnt from all images keeps no `fit_sample`: no bound asks for another one.
+    """
     section = settings.reduction.model_dump(exclude=REFIT_RULES)
     return {"code": code_version, "model": embeddings.info["fingerprint"], **section}
 
@@ -74,7 +78,9 @@ def unfit_reason(before: PublishedFit | None, recipe: Mapping[str, Any]) -> str 
     known = before.reduced["recipe"]
     words = {"model": "another model", "code": "another release"}
     changed = [
-        words.get(name, f"reduction.{name} changed") for name in recipe if known.get(name) != recipe[name]
+        words.get(name, f"reduction.{name} changed")
+        for name in recipe
+        if known.get(name) != recipe[name] and (name != "fit_sample" or name in known)
     ]
     if not changed and not before.standing.members.fitted.any():
         return "nothing is left of the standing fit"

@@ -94,7 +94,12 @@ class Reduction(Section):
     n_components: int = Field(5, ge=2, description="dimensions in which the clusters are sought")
     min_dist: float = Field(0.0, ge=0, le=1, description="UMAP min_dist for the clusters")
     map_min_dist: float = Field(0.1, ge=0, le=1, description="UMAP min_dist for the two-dimensional map")
-    seed: int = Field(42, ge=0, le=MAX_SEED, description="seed of both layouts")
+    seed: int = Field(42, ge=0, le=MAX_SEED, description="seed of both layouts, and of the sample")
+    fit_sample: int = Field(
+        100_000,
+        ge=20,
+        description="most images that a fit learns from: of more, a stratified sample; the others are assigned to it",
+    )
     refit: Literal["auto", "always", "never"] = Field(
         "auto",
         description="when images that come or go are fitted anew, and not assigned to the standing fit",
@@ -111,7 +116,8 @@ class Clustering(Section):
     """HDBSCAN (Campello, Moulavi, Sander 2013), excess of mass."""
 
     min_concept_size: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
-        "auto", description="fewest images of a concept, at least 2; auto: images / 80, between 5 and 30"
+        "auto",
+        description="fewest images of a concept, at least 2; auto: images / 80, between 5 and 30",
     )
     min_samples: int | None = Field(
         None, ge=1, description="HDBSCAN min_samples; by default min_concept_size"

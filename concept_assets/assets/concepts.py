@@ -1,7 +1,6 @@
 """From vectors to concepts: reduction and clusters."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -14,7 +13,12 @@ from concept_assets.inputs import CURATION, key, setting
 from concept_assets.previews import PREVIEW, preview
 from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
-from concept_assets.standing import REFIT_RULES, published_fit, reduction_recipe, unfit_reason
+from concept_assets.standing import (
+    REFIT_RULES,
+    published_fit,
+    reduction_recipe,
+    unfit_reason,
+)
 from concept_assets.versioning import Upstream, current
 from concept_lib.curation import merges_in_force, pins_in_force
 from concept_lib.database.members import (
@@ -25,15 +29,15 @@ from concept_lib.database.members import (
     raw_cluster_table,
     with_placed,
 )
+from concept_lib.database.samples import layout_sample, sample_arrays
 from concept_lib.modeling.curation import merged_ids
 from concept_lib.modeling.fit import fit_concepts, members_of
-from concept_lib.modeling.layout import aligned, starting_layout
+from concept_lib.modeling.learn import learn_layouts
 from concept_lib.modeling.membership import Membership, Standing, dissolved
-from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.portraits import portray
 from concept_lib.modeling.quality import cluster_metrics
-from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.refit import refit_reason
+from concept_lib.modeling.sampling import Sample, content_keys
 from concept_lib.modeling.standing import carry_on
 from concept_lib.pictures.chart import map_thumbnail, size_histogram
 from concept_lib.storage import Contents, StoredAsset
@@ -64,7 +68,8 @@ def reduced_vectors(
 
     **Cost:** few new images are placed among their nearest neighbours in the standing fit, and the others stay where
     they are. Where too much changed, UMAP learns both anew; the map starts from the standing one and is laid over it.
-    The log says which, and why.
+    The log says which, and why. Of more than `reduction.fit_sample` images UMAP learns from a stratified sample, and
+    the others are placed among their nearest in it.
     """
     session = storage.session
 
@@ -84,7 +89,8 @@ def reduced_vectors(
                 min_concept_size=before.clusters["min_concept_size"],
             )
         if before is None or reason is not None:
-            return _learnt(context, session, vectors, standing, {"recipe": recipe, "reason": reason})
+            info = {"recipe": recipe, "reason": reason}
+            return _learnt(context, session, image_ids, vectors, standing, info)
         new = np.flatnonzero(~before.standing.known)
         context.log.info(f"the standing fit serves; {len(new):,} images are assigned to it")
         return Contents(
@@ -109,26 +115,32 @@ def _image_vectors(embeddings: StoredAsset) -> tuple[list[str], np.ndarray]:
 def _learnt(
     context: dg.AssetExecutionContext,
     session: Session,
+    image_ids: Sequence[str],
     vectors: np.ndarray,
     standing: Standing | None,
     info: dict[str, Any],
 ) -> Contents:
-    """UMAP of all images, twice over the same neighbours."""
+    """UMAP of all images or of a sample, twice over the same neighbours."""
     context.log.info(f"fitting: {info['reason']}")
     section = session.settings.reduction
-    progress = reporter(context, "stages of the reduction")
-    neighbors = exact_neighbors(vectors, section.n_neighbors)
-    progress(1, 3)
-    umap = partial(reduce, vectors, n_neighbors=section.n_neighbors, seed=section.seed, neighbors=neighbors)
-    space = umap(n_components=section.n_components, min_dist=section.min_dist)
-    progress(2, 3)
-    plane = np.full((len(vectors), 2), np.nan) if standing is None else standing.plane.astype(np.float64)
-    start = starting_layout(plane, neighbors[0], section.seed)
-    plane = aligned(umap(n_components=2, min_dist=section.map_min_dist, start=start), plane)
+    learnt = learn_layouts(
+        vectors,
+        content_keys(image_ids, section.seed),
+        **section.model_dump(exclude=REFIT_RULES),
+        standing=None if standing is None else standing.plane,
+        progress=reporter(context, "stages of the reduction"),
+    )
+    recipe = dict(info["recipe"])
+    if learnt.sample is None:
+        del recipe["fit_sample"]
+    else:
+        context.log.info(
+            f"{len(learnt.sample.rows):,} of {len(image_ids):,} images are fitted, a stratified sample"
+        )
     return Contents(
-        arrays={"space": space, "map": plane},
+        arrays={"space": learnt.space, "map": learnt.plane, **sample_arrays(learnt.sample)},
         tables={"placed": PLACED.empty_table()},
-        info={**info, "learnt": session.refresh_id},
+        info={**info, "recipe": recipe, "learnt": session.refresh_id},
     )
 
 
@@ -188,9 +200,11 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
         same_layout = before is not None and before.clusters["learnt"] == reduced.info["learnt"]
         if before is not None and same_layout and before.clusters["recipe"] == recipe:
             members = with_placed(image_ids, before.standing.members, reduced.table("placed"))
-            numbers, info = before.numbers, dict(before.clusters)
+            numbers, info, present = before.numbers, dict(before.clusters), before.standing.present
         else:
-            members, numbers, info = _fitted(session, image_ids, space, standing)
+            sample = layout_sample(reduced, vectors, standing, session.settings.reduction)
+            members, numbers, info = _fitted(session, image_ids, space, standing, vectors, sample)
+            present = np.ones(len(image_ids), bool)
             reason = "the clustering settings changed" if same_layout else reduced.info["reason"]
             info |= {"recipe": recipe, "learnt": reduced.info["learnt"], "reason": reason}
         shown = merged_ids(members.raw_ids, merges_in_force(session.inputs.actions))
@@ -207,7 +221,10 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
         )
         info["metrics"] = cluster_metrics(space, members.concept_ids, info["relative_validity"])
         return Contents(
-            arrays={"vectors": portraits.vectors},
+            arrays={
+                "vectors": portraits.vectors,
+                **({} if np.array_equal(present, members.fitted) else {"present": present}),
+            },
             tables={
                 "members": member_table(image_ids, members, portraits),
                 "concepts": cluster_table(members, portraits, numbers),
@@ -220,7 +237,12 @@ def clusters(context: dg.AssetExecutionContext, storage: StorageResource) -> dg.
 
 
 def _fitted(
-    session: Session, image_ids: Sequence[str], space: np.ndarray, standing: Standing | None
+    session: Session,
+    image_ids: Sequence[str],
+    space: np.ndarray,
+    standing: Standing | None,
+    vectors: np.ndarray,
+    sample: Sample | None,
 ) -> tuple[Membership, Mapping[int, int], dict[str, Any]]:
     """HDBSCAN's groups by lasting ids, its numbers of them, and the facts of the fit."""
     published = session.published
@@ -235,6 +257,8 @@ def _fitted(
         min_concept_size=session.settings.clustering.min_concept_size,
         min_samples=session.settings.clustering.min_samples,
         min_jaccard=session.settings.identity.min_jaccard,
+        vectors=vectors,
+        sample=sample,
     )
     shares = None if standing is None else standing.members.probabilities
     members = members_of(fit, before, shares, pins_in_force(session.inputs.actions))

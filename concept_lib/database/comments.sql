@@ -50,7 +50,7 @@ COMMENT ON COLUMN concept_images.image_id IS 'One row for every usable image, ou
 COMMENT ON COLUMN concept_images.concept_id IS '-1 for an outlier.';
 COMMENT ON COLUMN concept_images.probability IS 'Strength of membership, 0 to 1.';
 COMMENT ON COLUMN concept_images.similarity IS 'Cosine to the concept''s vector; NULL for outliers.';
-COMMENT ON COLUMN concept_images.placed IS 'fitted with the standing fit, or assigned to it later.';
+COMMENT ON COLUMN concept_images.placed IS 'fitted with the standing fit, or assigned to it: it came later, or was not in the sample of a large fit.';
 COMMENT ON COLUMN concept_images.map_x IS 'Place on the map.';
 COMMENT ON COLUMN concept_images.map_y IS 'Place on the map.';
 COMMENT ON COLUMN concept_images.exemplar_rank IS '1 for the best exemplar of its concept; NULL for the others.';

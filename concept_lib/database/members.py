@@ -32,7 +32,7 @@ def member_table(image_ids: Sequence[str], members: Membership, portraits: Portr
             "raw_concept_id": pa.array(members.raw_ids, pa.int32()),
             "probability": pa.array(members.probabilities, pa.float32()),
             "similarity": pa.array(portraits.similarities, pa.float32(), mask=outliers),
-            "placed": pa.array(np.where(members.fitted, "fitted", "assigned").tolist(), pa.string()),
+            "placed": pc.if_else(pa.array(members.fitted, pa.bool_()), "fitted", "assigned"),
             "exemplar_rank": pa.array(portraits.ranks, pa.int32(), mask=portraits.ranks == 0),
         }
     )
@@ -104,6 +104,7 @@ def standing_state(
     space: npt.NDArray[np.float32],
     plane: npt.NDArray[np.float32],
     n_fit: int,
+    present: npt.NDArray[np.bool_] | None = None,
 ) -> Standing:
     """An earlier state, seen from the images of now.
 
@@ -116,7 +117,9 @@ def standing_state(
     space, plane
         Its coordinates, in the order of that table.
     n_fit
-        Images that its fit saw.
+        Images that were there at its fit.
+    present
+        Whether each image of that table was one of them; by default those that are fitted were.
     """
     row_of = {image_id: row for row, image_id in enumerate(members["image_id"].to_pylist())}
     rows = np.fromiter((row_of.get(image_id, -1) for image_id in image_ids), np.intp, len(image_ids))
@@ -125,19 +128,20 @@ def standing_state(
         column = pc.fill_null(members[name], default).to_numpy()
         return np.append(column, np.array(default, column.dtype))[rows]
 
-    fitted = np.append(pc.equal(members["placed"], "fitted").to_numpy(), False)[rows]
+    fitted = pc.equal(members["placed"], "fitted").to_numpy().astype(bool)
     return Standing(
         known=rows >= 0,
         members=Membership(
             raw_ids=seen("raw_concept_id", -1).astype(np.int32),
             concept_ids=seen("concept_id", -1).astype(np.int32),
             probabilities=seen("probability", 0).astype(np.float32),
-            fitted=fitted.astype(bool),
+            fitted=np.append(fitted, False)[rows],
         ),
         ranks=seen("exemplar_rank", 0).astype(np.int32),
         space=np.vstack([space, np.full((1, space.shape[1]), np.nan, np.float32)])[rows],
         plane=np.vstack([plane, np.full((1, plane.shape[1]), np.nan, np.float32)])[rows],
         n_fit=n_fit,
+        present=np.append(fitted if present is None else present, False)[rows],
     )
 
 

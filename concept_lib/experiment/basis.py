@@ -58,6 +58,8 @@ class Basis:
         n images, and a unit row each, float32 (n, d).
     standing
         Its concepts and layouts.
+    reduced
+        The layouts as they are stored.
     relative_validity
         Of its fit, None where it has none.
     words
@@ -73,6 +75,7 @@ class Basis:
     image_ids: Sequence[str]
     vectors: npt.NDArray[np.float32]
     standing: Standing
+    reduced: StoredAsset
     relative_validity: float | None
     words: Words | None
     labels: StoredAsset
@@ -120,6 +123,7 @@ def published_basis(home: Home) -> Basis:
         image_ids=image_ids,
         vectors=np.array(assets["image_embeddings"].array("vectors")),
         standing=standing,
+        reduced=reduced,
         relative_validity=clusters.info["relative_validity"],
         words=_words(assets),
         labels=assets["labels"],

@@ -149,6 +149,8 @@ def _grouped(basis: Basis, layout: Layout, settings: Settings) -> tuple[Membersh
             min_concept_size=settings.clustering.min_concept_size,
             min_samples=settings.clustering.min_samples,
             min_jaccard=settings.identity.min_jaccard,
+            vectors=basis.vectors,
+            sample=layout.sample,
         )
         pins = pins_in_force(basis.actions)
         members = members_of(fit, before, standing.members.probabilities, pins)

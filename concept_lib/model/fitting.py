@@ -21,15 +21,23 @@ from concept_lib.images.decode import DecodePool
 from concept_lib.images.given import GivenImage, GivenImages
 from concept_lib.model.state import ConceptState
 from concept_lib.modeling.assign import assign
-from concept_lib.modeling.cluster import cluster
+from concept_lib.modeling.cluster import Clustering, cluster
+from concept_lib.modeling.fit import scaled_size
 from concept_lib.modeling.membership import Membership
 from concept_lib.modeling.naming import name_concepts
 from concept_lib.modeling.portraits import portray
 from concept_lib.modeling.reduce import reduce
+from concept_lib.modeling.sampling import sampled, spread_clusters, stratified_sample
 from concept_lib.pictures.collage import make_collage
 from concept_lib.progress import Progress
 from concept_lib.settings import Images as ImageLimits
+from concept_lib.settings import Reduction
 from concept_lib.vocabulary import clean_words
+
+FIT_SAMPLE = Reduction().fit_sample
+"""Most images that our UMAP sees; one that the user brings sees all."""
+VOTES = Reduction().n_neighbors
+"""Nearest fitted images that place another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,9 @@ def fitted_state(parts: Parts, images: Sequence[GivenImage], given: Given) -> Co
     Images that have no vector belong to no concept.
     """
     n, rows = len(given.names), given.usable
-    labels, shares = np.full(n, -1, np.int32), np.zeros(n, np.float32)
-    labels[rows], shares[rows] = _grouped(parts, given.vectors[rows])
-    members = Membership(labels, labels, shares, labels >= 0)
+    labels, shares, fitted = np.full(n, -1, np.int32), np.zeros(n, np.float32), np.zeros(n, bool)
+    labels[rows], shares[rows], fitted[rows] = _grouped(parts, given.vectors[rows])
+    members = Membership(labels, labels, shares, fitted)
     portraits = portray(given.vectors, members, n_exemplars=parts.n_exemplars, diversity=parts.diversity)
     state = ConceptState(
         names=given.names,
@@ -205,20 +213,33 @@ def _checked(vectors: np.ndarray, n: int) -> GivenVectors:
     return GivenVectors(unit, {int(row): "its vector is zero or not finite" for row in bad})
 
 
-def _grouped(parts: Parts, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels, int32, and strengths of membership, by the user's own models where there are some."""
+def _grouped(parts: Parts, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, int32, strengths of membership, and whether UMAP and HDBSCAN saw the image: all, or a sample of many."""
+    n = len(vectors)
+    size = FIT_SAMPLE if parts.umap is None else max(1, n)
+    rows = stratified_sample(vectors, size, np.random.default_rng(parts.seed).permutation(n))
+    if len(rows) == n:
+        found = _clusters(parts, vectors, 1.0)
+        return found.labels, found.probabilities, np.ones(n, bool)
+    sample = sampled(vectors, rows, VOTES)
+    found = spread_clusters(_clusters(parts, vectors[rows], sample.share), vectors, sample)
+    return found.labels, found.probabilities, sample.mask
+
+
+def _clusters(parts: Parts, vectors: np.ndarray, share: float) -> Clustering:
+    """Clusters of a share of the images, by the user's own models where there are some."""
     if not len(vectors):
-        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return Clustering(np.zeros(0, np.int32), np.zeros(0, np.float32), float("nan"))
     own = parts.umap is None
     space = reduce(vectors, seed=parts.seed) if own else _host(parts.umap.fit_transform(vectors))
     if parts.hdbscan is None:
-        found = cluster(space, min_concept_size=_concept_size(parts.min_concept_size, len(vectors)))
-        return found.labels, found.probabilities
+        wanted = scaled_size(parts.min_concept_size, share)
+        return cluster(space, min_concept_size=_concept_size(wanted, len(vectors)))
     parts.hdbscan.fit(space)
     labels = _host(parts.hdbscan.labels_).astype(np.int32)
     shares = getattr(parts.hdbscan, "probabilities_", None)
     certain = (labels >= 0).astype(np.float32)
-    return labels, certain if shares is None else _host(shares).astype(np.float32)
+    return Clustering(labels, certain if shares is None else _host(shares).astype(np.float32), float("nan"))
 
 
 def _host(array: Any) -> np.ndarray:  # noqa: ANN401

@@ -93,19 +93,71 @@ def assign(
             f"standing images, concepts and ranks must be as many and at least one, got {len(standing)}, "
             f"{len(concepts)}, {len(ranks)}"
         )
-    ids, codes = np.unique(concepts, return_inverse=True)
-    k = min(n_neighbors, len(standing))
-    neighbors = np.empty((len(new), k), np.int32)
-    weights = np.empty((len(new), k), np.float32)
-    winners = np.empty(len(new), np.int32)
+    neighbors, distances = nearest_standing(new, standing, n_neighbors)
+    return vote(new, neighbors, distances, standing, concepts, ranks)
+
+
+def nearest_standing(
+    new: npt.NDArray[np.float32], standing: npt.NDArray[np.float32], k: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Nearest standing images of each new one by cosine.
+
+    Parameters
+    ----------
+    new, standing
+        Unit rows, shapes (m, d) and (n, d).
+    k
+        Neighbours of an image; n when there are fewer.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (m, min(k, n))
+        Rows of `standing`, nearest first, ties by row.
+    distances : ndarray of float32, shape (m, min(k, n))
+        Cosine distances.
+
+    Examples
+    --------
+    >>> found, distances = nearest_standing(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1)
+    >>> found.tolist(), distances.tolist()
+    ([[0], [1]], [[0.0], [0.0]])
+    """
+    k = min(k, len(standing))
+    indices = np.empty((len(new), k), np.int32)
+    distances = np.empty((len(new), k), np.float32)
     step = block_rows(len(standing))
     for start in range(0, len(new), step):
         rows = slice(start, start + step)
         cosines = new[rows] @ standing.T
-        neighbors[rows] = top_k(cosines, k)
-        distances = 1 - np.take_along_axis(cosines, neighbors[rows], axis=1)
-        weights[rows] = 1 / np.maximum(distances, NEAREST)
-        winners[rows] = _vote(codes[neighbors[rows]], weights[rows], ids)
+        indices[rows] = top_k(cosines, k)
+        distances[rows] = 1 - np.take_along_axis(cosines, indices[rows], axis=1)
+    return indices, distances
+
+
+def vote(
+    new: npt.NDArray[np.float32],
+    neighbors: npt.NDArray[np.int32],
+    distances: npt.NDArray[np.float32],
+    standing: npt.NDArray[np.float32],
+    concepts: npt.NDArray[np.integer],
+    ranks: npt.NDArray[np.integer],
+) -> Placement:
+    """Place images whose nearest standing images are known; see `assign`.
+
+    Parameters
+    ----------
+    new, standing, concepts, ranks
+        As `assign` takes them.
+    neighbors, distances
+        What `nearest_standing` found for them, shape (m, k).
+    """
+    ids, codes = np.unique(concepts, return_inverse=True)
+    weights = vote_weights(distances)
+    winners = np.empty(len(new), np.int32)
+    step = block_rows(len(ids))
+    for start in range(0, len(new), step):
+        rows = slice(start, start + step)
+        winners[rows] = _winners(codes[neighbors[rows]], weights[rows], ids)
     chosen = ids[winners].astype(np.int32)
     for_winner = codes[neighbors] == winners[:, None]
     shares = (weights * for_winner).sum(axis=1) / weights.sum(axis=1)
@@ -113,6 +165,17 @@ def assign(
     weights /= weights.sum(axis=1, keepdims=True)
     chosen[~_reached(new, chosen, standing, concepts, ranks)] = -1
     return Placement(chosen, np.where(chosen < 0, 0, shares).astype(np.float32), neighbors, weights)
+
+
+def vote_weights(distances: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How much each neighbour counts: the inverse of its distance.
+
+    Examples
+    --------
+    >>> vote_weights(np.array([[0.25, 0.5]], np.float32)).tolist()
+    [[4.0, 2.0]]
+    """
+    return np.asarray(1 / np.maximum(distances, NEAREST), np.float32)
 
 
 def interpolated(layout: npt.NDArray[np.floating], placed: Placement) -> npt.NDArray[np.float32]:
@@ -132,7 +195,7 @@ def interpolated(layout: npt.NDArray[np.floating], placed: Placement) -> npt.NDA
     return np.asarray(np.einsum("mk,mkc->mc", placed.weights, layout[placed.neighbors]), np.float32)
 
 
-def _vote(
+def _winners(
     codes: npt.NDArray[np.intp], weights: npt.NDArray[np.float32], ids: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.int32]:
     """Code with the most votes in each row; of equal ones the lowest concept, none last."""

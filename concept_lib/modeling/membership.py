@@ -23,7 +23,7 @@ class Membership(NamedTuple):
     probabilities
         Strength of membership, float32 (n,): HDBSCAN's, or the share of the votes; 0 for an outlier.
     fitted
-        bool (n,): whether the standing fit saw the image; the others were assigned to it.
+        bool (n,): whether the standing fit learnt from the image; the others were assigned to it.
     """
 
     raw_ids: npt.NDArray[np.int32]
@@ -46,7 +46,9 @@ class Standing(NamedTuple):
     space, plane
         Where it lay in the space of the clusters, float32 (n, c), and on the map, float32 (n, 2).
     n_fit
-        Images that the standing fit saw, those that left since included.
+        Images that were there at the standing fit, those that left since included.
+    present
+        bool (n,): whether the image was there then: fitted, or placed by a fit that learnt from a sample.
     """
 
     known: npt.NDArray[np.bool_]
@@ -55,6 +57,7 @@ class Standing(NamedTuple):
     space: npt.NDArray[np.float32]
     plane: npt.NDArray[np.float32]
     n_fit: int
+    present: npt.NDArray[np.bool_]
 
 
 def dissolved(members: Membership) -> Membership:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.exemplars import NONE, concept_vectors, refill_exemplars
+from concept_lib.modeling.exemplars import NONE, concept_vectors, members_by_cluster, refill_exemplars
 from concept_lib.modeling.membership import Membership, Standing
+from concept_lib.modeling.neighbours import block_rows
 
 
 class Portraits(NamedTuple):
@@ -64,11 +65,11 @@ def portray(
     ([3], [1, 2, 0], [0.7099999785423279, 0.7099999785423279, nan])
     """
     concept_ids = np.unique(members.concept_ids[members.concept_ids >= 0])
+    own = np.where(members.concept_ids < 0, -1, np.searchsorted(concept_ids, members.concept_ids))
     lasting = _lasting(members, standing)
     ranks = np.zeros(len(vectors), np.int32)
     exemplars = []
-    for concept_id in concept_ids:
-        rows = np.flatnonzero(members.concept_ids == concept_id).astype(np.int32)
+    for concept_id, rows in zip(concept_ids, members_by_cluster(own), strict=True):
         fitted = rows[members.fitted[rows]]
         rows = fitted if len(fitted) else rows
         kept = NONE
@@ -81,11 +82,20 @@ def portray(
         ranks[chosen] = np.arange(1, len(chosen) + 1)
         exemplars.append(chosen)
     centres = concept_vectors(vectors, exemplars)
-    similarities = np.full(len(vectors), np.nan, np.float32)
-    held = members.concept_ids >= 0
-    own = np.searchsorted(concept_ids, members.concept_ids[held])
-    similarities[held] = np.einsum("nd,nd->n", vectors[held], centres[own])
-    return Portraits(concept_ids.astype(np.int32), centres, ranks, similarities)
+    return Portraits(concept_ids.astype(np.int32), centres, ranks, _similarities(vectors, centres, own))
+
+
+def _similarities(
+    vectors: npt.NDArray[np.float32], centres: npt.NDArray[np.float32], own: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float32]:
+    """Cosine of each image to the vector of its own concept, NaN where `own` is negative."""
+    found = np.full(len(vectors), np.nan, np.float32)
+    held = np.flatnonzero(own >= 0)
+    step = block_rows(vectors.shape[1], most=1 << 16)
+    for start in range(0, len(held), step):
+        rows = held[start : start + step]
+        found[rows] = np.einsum("nd,nd->n", vectors[rows], centres[own[rows]])
+    return found
 
 
 def _lasting(members: Membership, standing: Standing | None) -> set[int]:

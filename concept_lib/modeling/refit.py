@@ -13,7 +13,7 @@ class Change(NamedTuple):
     Attributes
     ----------
     n_fit
-        The fit saw so many.
+        So many were there at the fit, whether it learnt from them or placed them.
     n_added, n_removed
         Since then; one that left and came back counts as added.
     n_strays

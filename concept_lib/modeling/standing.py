@@ -61,11 +61,11 @@ def carry_on(vectors: npt.NDArray[np.float32], standing: Standing, *, n_neighbor
         raw[new] = np.where(placed.concepts < 0, -1, was.raw_ids[voters][placed.firmest])
         space[new] = interpolated(standing.space[voters], placed)
         plane[new] = interpolated(standing.plane[voters], placed)
-    added = ~was.fitted
+    added = ~standing.present
     change = Change(
         n_fit=standing.n_fit,
         n_added=int(added.sum()),
-        n_removed=standing.n_fit - int(was.fitted.sum()),
+        n_removed=standing.n_fit - int(standing.present.sum()),
         n_strays=int((added & (ids < 0)).sum()),
     )
     return Carried(Membership(raw, ids, shares, was.fitted), space, plane, change)

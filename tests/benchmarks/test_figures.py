@@ -99,7 +99,7 @@ def test_grouping_is_by_the_products_defaults_and_counts_outliers_as_a_group(mon
     labels = cluster(vectors[:, :5], min_concept_size=15).labels
     assert found["hdbscan_outliers"] == np.mean(labels == -1)
     assert found["hdbscan"] == adjusted_mutual_info_score(kinds, labels) < 1
-    aside = {"map_min_dist", "refit", "refit_after", "refit_outliers"}
+    aside = {"map_min_dist", "fit_sample", "refit", "refit_after", "refit_outliers"}
     defaults = Reduction().model_dump(exclude=aside)
     neighbors = asked.pop("neighbors")
     assert asked == defaults

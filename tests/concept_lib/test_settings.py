@@ -34,7 +34,7 @@ def test_later_sources_win_and_say_so(home: Home, tmp_path: Path, monkeypatch: p
         "min_dist": "home",
         "seed": "environment",
         "n_components": "flag",
-        **dict.fromkeys(("map_min_dist", "refit", "refit_after", "refit_outliers"), "default"),
+        **dict.fromkeys(("map_min_dist", "fit_sample", "refit", "refit_after", "refit_outliers"), "default"),
     }
 
 

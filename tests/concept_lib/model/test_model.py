@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from concept_lib import ConceptModel
 from concept_lib.errors import ConceptError
 from concept_lib.images.sample import render
+from concept_lib.model import fitting
 
 KINDS = ("beach", "pizza", "clock", "sunflower")
 EACH = 20
@@ -389,3 +390,18 @@ def test_a_loaded_model_and_a_pair_are_taken(paths: list[str]) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(ConceptError, match="or a pair"):
         ConceptModel(embedding_model=("demo",), progress=False).fit(paths)
+
+
+def test_of_many_images_a_sample_is_fitted_and_the_others_are_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs()
+    model = ConceptModel(min_concept_size=10, embedding_model="demo", progress=False)
+    everyone = model.fit_transform(plain(90), image_embeddings=vectors)
+    monkeypatch.setattr(fitting, "FIT_SAMPLE", 60)
+    seen = []
+    reduce = fitting.reduce
+    monkeypatch.setattr(
+        fitting, "reduce", lambda rows, **rules: seen.append(len(rows)) or reduce(rows, **rules)
+    )
+    assert model.fit_transform(plain(90), image_embeddings=vectors) == everyone
+    assert seen == [60]
+    assert sorted(set(everyone)) == [0, 1, 2]

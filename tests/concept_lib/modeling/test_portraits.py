@@ -31,7 +31,7 @@ GROUPS = np.repeat([3, 8], 15)
 def stands(portraits: Portraits, ids: np.ndarray = GROUPS, known: np.ndarray | None = None) -> Standing:
     nowhere = np.zeros((N, 2), np.float32)
     here = np.ones(N, bool) if known is None else known
-    return Standing(here, belonging(ids), portraits.ranks, nowhere, nowhere, N)
+    return Standing(here, belonging(ids), portraits.ranks, nowhere, nowhere, N, here)
 
 
 def shown(portraits: Portraits, concept: int, ids: np.ndarray = GROUPS) -> list[int]:
@@ -99,6 +99,7 @@ def test_a_deleted_exemplar_is_replaced_and_the_others_stay() -> None:
         before.space[left],
         before.plane[left],
         N,
+        before.present[left],
     )
     found = portray(vectors()[left], belonging(GROUPS[left]), n_exemplars=2, standing=before)
     rows = shown(found, 3, GROUPS[left])
