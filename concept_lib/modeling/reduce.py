@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
+from concept_lib.modeling.compiled import with_umap
 from concept_lib.modeling.neighbours import exact_neighbors
 
 STARTED_RATE = 0.25
@@ -91,15 +93,14 @@ def reduce(
         raise ValueError(f"start must be finite, of shape ({n}, {n_components}), got {start.shape}")
     if not distances.any():
         return _principal_components(vectors, n_components)
-    with _umap_warnings_silenced():
-        import umap
 
+    def fitted(umap: ModuleType) -> npt.NDArray[np.float32]:
         layout: npt.NDArray[np.float32] = umap.UMAP(
             n_neighbors=n_neighbors,
             n_components=n_components,
             min_dist=min_dist,
             metric="cosine",
-            init="spectral" if start is None else start,
+            init="spectral" if start is None else start.copy(),
             learning_rate=1.0 if start is None else STARTED_RATE,
             random_state=seed,
             n_jobs=1,
@@ -107,7 +108,10 @@ def reduce(
             # copies of exactly n_neighbors columns: umap prunes only large inputs, and writes into what it is given
             precomputed_knn=(indices[:, :n_neighbors].copy(), distances[:, :n_neighbors].copy()),
         ).fit_transform(vectors)
-    return layout
+        return layout
+
+    with _umap_warnings_silenced():
+        return with_umap(fitted)
 
 
 def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -> npt.NDArray[np.float32]:
@@ -127,8 +131,6 @@ def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -
 def _umap_warnings_silenced() -> Iterator[None]:
     """Keep quiet what umap-learn says about things that we chose or that it mends by itself."""
     with warnings.catch_warnings():
-        # at import: its neural variant, which nothing here uses
-        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         # no search index: transform() is not used
         warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
         # too small an eigengap: it starts from a seeded random layout
