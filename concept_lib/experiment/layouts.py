@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from concept_lib.experiment.basis import Basis
 from concept_lib.modeling.layout import aligned, starting_layout
-from concept_lib.modeling.neighbours import exact_neighbors
-from concept_lib.modeling.reduce import Neighbors, reduce
+from concept_lib.modeling.neighbours import Neighbors, nearest_neighbors
+from concept_lib.modeling.reduce import reduce
 from concept_lib.settings import REFIT_RULES, Reduction
 
 
@@ -84,7 +84,7 @@ class Layouts:
 
     @cached_property
     def _neighbors(self) -> Neighbors:
-        return exact_neighbors(self._basis.vectors, self._most)
+        return nearest_neighbors(self._basis.vectors, self._most)
 
 
 def _recipe(section: Reduction) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.neighbours import block_rows, top_k
+from concept_lib.modeling.neighbours import block_rows, nearest
 
 NEAREST = 1e-6
 """Cosine distances below it are equal to float32, and weigh the same."""
@@ -94,17 +94,12 @@ def assign(
             f"{len(concepts)}, {len(ranks)}"
         )
     ids, codes = np.unique(concepts, return_inverse=True)
-    k = min(n_neighbors, len(standing))
-    neighbors = np.empty((len(new), k), np.int32)
-    weights = np.empty((len(new), k), np.float32)
+    neighbors, distances = nearest(new, standing, n_neighbors)
+    weights = (1 / np.maximum(distances, NEAREST)).astype(np.float32)
     winners = np.empty(len(new), np.int32)
-    step = block_rows(len(standing))
+    step = block_rows(len(ids))
     for start in range(0, len(new), step):
         rows = slice(start, start + step)
-        cosines = new[rows] @ standing.T
-        neighbors[rows] = top_k(cosines, k)
-        distances = 1 - np.take_along_axis(cosines, neighbors[rows], axis=1)
-        weights[rows] = 1 / np.maximum(distances, NEAREST)
         winners[rows] = _vote(codes[neighbors[rows]], weights[rows], ids)
     chosen = ids[winners].astype(np.int32)
     for_winner = codes[neighbors] == winners[:, None]

@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from concept_lib.modeling.compiled import with_umap
-from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.neighbours import Neighbors, nearest_neighbors
 
 STARTED_RATE = 0.25
 """Learning rate from a given start: at UMAP's 1.0 groups wander further from it, and neighbours are kept no better."""
-
-Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
 def reduce(
@@ -31,7 +29,7 @@ def reduce(
 ) -> npt.NDArray[np.float32]:
     """Lay unit vectors out in few dimensions, neighbours close together.
 
-    UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine on exact neighbours: seeded, in one thread, so that
+    UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine on given neighbours: seeded, in one thread, so that
     equal input gives equal output. Fewer than ``n_components + 3`` rows are too few for its spectral start; they get
     their principal components, padded with zeros. Rows that are all alike lie in the origin.
 
@@ -48,7 +46,7 @@ def reduce(
     seed
         Seed of the layout.
     neighbors
-        What ``exact_neighbors`` returned for the same vectors with at least ``n_neighbors``; computed when not
+        What ``nearest_neighbors`` returned for the same vectors with at least ``n_neighbors``; computed when not
         given. Two layouts of the same vectors share them.
     start
         Coordinates to start from, shape (n, n_components), finite; the spectral ones when not given. The layout
@@ -84,7 +82,7 @@ def reduce(
     if n < n_components + 3:
         return _principal_components(vectors, n_components)
     n_neighbors = min(n_neighbors, n - 1)  # UMAP wants fewer neighbours than rows
-    indices, distances = exact_neighbors(vectors, n_neighbors) if neighbors is None else neighbors
+    indices, distances = nearest_neighbors(vectors, n_neighbors) if neighbors is None else neighbors
     if indices.shape != distances.shape or len(indices) != n or indices.shape[1] < n_neighbors:
         raise ValueError(
             f"neighbors must be two arrays of shape ({n}, >= {n_neighbors}), got {indices.shape}"
