@@ -66,8 +66,8 @@ def with_umap(work: Callable[[ModuleType], Result]) -> Result:
     try:
         return work(_import_umap())
     except (UnpicklingError, EOFError):
-        shutil.rmtree(code_folder(), ignore_errors=True)  # another process may be at it too
-        private_folder(code_folder())
+        for part in code_folder().iterdir():  # the folder stays: another process would make it anew, open to others
+            shutil.rmtree(part, ignore_errors=True)  # and may be emptying it too
         return work(_import_umap())
 
 
