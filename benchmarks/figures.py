@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from concept_lib.modeling.cluster import cluster
-from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.neighbours import nearest_neighbors
 from concept_lib.modeling.quality import outlier_share
 from concept_lib.modeling.reduce import reduce
 from concept_lib.settings import Settings
@@ -150,7 +150,7 @@ def grouping_figures(vectors: np.ndarray, kinds: Sequence[str]) -> dict[str, flo
         n_components=reduction.n_components,
         min_dist=reduction.min_dist,
         seed=reduction.seed,
-        neighbors=exact_neighbors(vectors, reduction.n_neighbors),
+        neighbors=nearest_neighbors(vectors, reduction.n_neighbors),
     )
     found = cluster(reduced, min_concept_size=MIN_CLUSTER_SIZE, min_samples=settings.clustering.min_samples)
     return {

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -77,22 +78,6 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file, in lower-case hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def machine_cache() -> Path:
-    """Folder for what any home of this user can make again and share: converted models, compiled code.
-
-    ``CONCEPT_CACHE``, or where the system keeps a user's caches.
-
-    Examples
-    --------
-    >>> machine_cache().is_absolute()
-    True
-    """
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("CONCEPT_CACHE")
-    return Path(named).expanduser().absolute() if named else user_cache_path("concept-atlas", appauthor=False)
 
 
 def canonical_json(value: object) -> bytes:

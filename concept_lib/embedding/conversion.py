@@ -31,7 +31,8 @@ from concept_lib.embedding.quiet import quiet_libraries
 from concept_lib.embedding.torch_tower import TorchImages, TorchTexts
 from concept_lib.embedding.verdicts import UnsuitedError
 from concept_lib.errors import ConceptError
-from concept_lib.storage import TEMPORARY_PREFIX, canonical_json, file_digest, machine_cache
+from concept_lib.caches import machine_cache
+from concept_lib.storage import TEMPORARY_PREFIX, canonical_json, file_digest
 
 if TYPE_CHECKING:
     import openvino

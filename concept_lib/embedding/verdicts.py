@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from concept_lib.caches import machine_cache
 from concept_lib.embedding.arithmetic import Arithmetic
-from concept_lib.storage import canonical_json, machine_cache, write_file
+from concept_lib.storage import canonical_json, write_file
 
 LEAST_COSINE = 0.9999
 """Half precision suits a model whose vectors keep at least this cosine to those of fp32."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from concept_lib.database.samples import layout_sample
 from concept_lib.experiment.basis import Basis
 from concept_lib.modeling.layout import aligned, starting_layout
-from concept_lib.modeling.neighbours import exact_neighbors
-from concept_lib.modeling.reduce import Neighbors, reduce
+from concept_lib.modeling.neighbours import Neighbors, nearest_neighbors
+from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.sampling import Sample, content_keys, sampled, spread_layout, stratified_sample
 from concept_lib.settings import REFIT_RULES, Reduction
 
@@ -110,7 +110,7 @@ class Layouts:
             everyone = len(rows) == len(vectors)
             chosen = vectors if everyone else vectors[rows]
             sample = None if everyone else sampled(vectors, rows, self._most)
-            self._all_seen[key] = _Seen(rows, chosen, exact_neighbors(chosen, self._most), sample)
+            self._all_seen[key] = _Seen(rows, chosen, nearest_neighbors(chosen, self._most), sample)
         seen, k = self._all_seen[key], section.n_neighbors
         return seen if seen.sample is None else seen._replace(sample=seen.sample.narrowed(k))
 

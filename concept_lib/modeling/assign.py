@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.neighbours import block_rows, top_k
+from concept_lib.modeling.neighbours import block_rows, nearest
 
 NEAREST = 1e-6
 """Cosine distances below it are equal to float32, and weigh the same."""
@@ -93,45 +93,8 @@ def assign(
             f"standing images, concepts and ranks must be as many and at least one, got {len(standing)}, "
             f"{len(concepts)}, {len(ranks)}"
         )
-    neighbors, distances = nearest_standing(new, standing, n_neighbors)
+    neighbors, distances = nearest(new, standing, n_neighbors)
     return vote(new, neighbors, distances, standing, concepts, ranks)
-
-
-def nearest_standing(
-    new: npt.NDArray[np.float32], standing: npt.NDArray[np.float32], k: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Nearest standing images of each new one by cosine.
-
-    Parameters
-    ----------
-    new, standing
-        Unit rows, shapes (m, d) and (n, d).
-    k
-        Neighbours of an image; n when there are fewer.
-
-    Returns
-    -------
-    indices : ndarray of int32, shape (m, min(k, n))
-        Rows of `standing`, nearest first, ties by row.
-    distances : ndarray of float32, shape (m, min(k, n))
-        Cosine distances.
-
-    Examples
-    --------
-    >>> found, distances = nearest_standing(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1)
-    >>> found.tolist(), distances.tolist()
-    ([[0], [1]], [[0.0], [0.0]])
-    """
-    k = min(k, len(standing))
-    indices = np.empty((len(new), k), np.int32)
-    distances = np.empty((len(new), k), np.float32)
-    step = block_rows(len(standing))
-    for start in range(0, len(new), step):
-        rows = slice(start, start + step)
-        cosines = new[rows] @ standing.T
-        indices[rows] = top_k(cosines, k)
-        distances[rows] = 1 - np.take_along_axis(cosines, indices[rows], axis=1)
-    return indices, distances
 
 
 def vote(
@@ -149,7 +112,7 @@ def vote(
     new, standing, concepts, ranks
         As `assign` takes them.
     neighbors, distances
-        What `nearest_standing` found for them, shape (m, k).
+        What `neighbours.nearest` found for them, shape (m, k).
     """
     ids, codes = np.unique(concepts, return_inverse=True)
     weights = vote_weights(distances)

@@ -155,13 +155,19 @@ def word_evidence(
     [[0.5, 0.5]]
     """
     evidence = np.zeros((n_clusters, len(word_vectors)), dtype=np.float32)
-    inside = np.flatnonzero(labels >= 0)
+    order = np.argsort(labels, kind="stable")  # the images of a cluster side by side
+    inside = order[np.count_nonzero(labels < 0) :]
     step = block_rows(len(word_vectors))
     for start in range(0, len(inside), step):
         rows = inside[start : start + step]
-        logits = sharpness * (image_vectors[rows] @ word_vectors.T)
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        np.add.at(evidence, labels[rows], chances / chances.sum(axis=1, keepdims=True))
+        chances = image_vectors[rows] @ word_vectors.T
+        chances -= chances.max(axis=1, keepdims=True)
+        chances *= np.float32(sharpness)
+        np.exp(chances, out=chances)
+        shares = 1 / chances.sum(axis=1)
+        clusters, starts = np.unique(labels[rows], return_index=True)
+        for cluster, part in zip(clusters, np.split(np.arange(len(rows)), starts[1:]), strict=True):
+            evidence[cluster] += shares[part] @ chances[part[0] : part[-1] + 1]
     members = np.bincount(labels[inside], minlength=n_clusters)
     evidence /= np.maximum(members, 1)[:, None].astype(np.float32)
     return evidence

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from concept_lib.modeling.fit import fit_concepts
 from concept_lib.modeling.layout import aligned, starting_layout
-from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.neighbours import nearest_neighbors
 from concept_lib.modeling.reduce import reduce
 from concept_lib.modeling.sampling import Sample, sampled, spread_layout, stratified_sample
 from concept_lib.progress import Progress
@@ -91,7 +91,7 @@ def learn_layouts(
     rows = stratified_sample(vectors, fit_sample, keys)
     everyone = len(rows) == len(vectors)
     seen = vectors if everyone else vectors[rows]
-    neighbors = exact_neighbors(seen, n_neighbors)
+    neighbors = nearest_neighbors(seen, n_neighbors)
     if progress:
         progress(1, 3)
     umap = partial(reduce, seen, n_neighbors=n_neighbors, seed=seed, neighbors=neighbors)

@@ -1,12 +1,21 @@
-"""Exact nearest neighbours of unit vectors."""
+"""Nearest neighbours of unit vectors."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from concept_lib.modeling.groups import near_rows
+
+Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
+
 MAX_SCORES = 1 << 25
 """Scores held at once by a blocked product: 128 MiB of float32."""
+MAX_PAIRS = 50_000**2
+"""Pairs of vectors that are all compared. Half a minute of one core at 512 dimensions; beyond it grows with the square,
+and looking into the nearest groups alone is several times cheaper."""
 
 
 def block_rows(n_columns: int, most: int = 2048) -> int:
@@ -62,10 +71,8 @@ def top_k(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int32]:
     return chosen
 
 
-def exact_neighbors(
-    vectors: npt.NDArray[np.float32], k: int, block: int = 2048
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Nearest rows of each row by cosine, found by blocked matrix products.
+def nearest_neighbors(vectors: npt.NDArray[np.float32], k: int) -> Neighbors:
+    """Nearest rows of each row by cosine: exact up to 50,000 rows, approximate beyond.
 
     Parameters
     ----------
@@ -73,8 +80,6 @@ def exact_neighbors(
         Unit rows, shape (n, d), finite.
     k
         Neighbours of a row, the row itself included; n when there are fewer rows.
-    block
-        Most rows of one product.
 
     Returns
     -------
@@ -90,25 +95,109 @@ def exact_neighbors(
 
     Examples
     --------
-    >>> indices, distances = exact_neighbors(np.eye(3, dtype=np.float32), k=2)
+    >>> indices, distances = nearest_neighbors(np.eye(3, dtype=np.float32), k=2)
     >>> indices.tolist(), distances[0].tolist()
     ([[0, 1], [1, 0], [2, 0]], [0.0, 1.0])
     """
+    if len(vectors) ** 2 <= MAX_PAIRS:
+        return exact_neighbors(vectors, k)
+    _check(vectors, k)
+    return _search(vectors, vectors, k, near_rows(vectors, vectors, k), itself=True)
+
+
+def exact_neighbors(vectors: npt.NDArray[np.float32], k: int, block: int = 2048) -> Neighbors:
+    """Nearest rows of each row by cosine, as `nearest_neighbors` finds them, and exact whatever it costs.
+
+    Parameters
+    ----------
+    vectors, k
+        As there.
+    block
+        Most rows of one product.
+
+    Examples
+    --------
+    >>> exact_neighbors(np.eye(3, dtype=np.float32), k=2)[0].tolist()
+    [[0, 1], [1, 0], [2, 0]]
+    """
+    _check(vectors, k)
+    return _search(vectors, vectors, k, _all_rows(len(vectors), len(vectors), block), itself=True)
+
+
+def nearest(queries: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32], k: int) -> Neighbors:
+    """Rows of ``vectors`` nearest to each of ``queries`` by cosine: exact up to 2.5 billion pairs.
+
+    Parameters
+    ----------
+    queries
+        Unit rows, shape (m, d), finite.
+    vectors
+        Unit rows, shape (n, d), finite.
+    k
+        Neighbours of a query; n when there are fewer rows.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (m, min(k, n))
+        By growing distance, ties by index.
+    distances : ndarray of float32, shape (m, min(k, n))
+        As in `nearest_neighbors`.
+
+    Raises
+    ------
+    ValueError
+        When one of both is not a finite matrix or ``k`` is below 1.
+
+    Examples
+    --------
+    >>> indices, distances = nearest(np.float32([[0.6, 0.8]]), np.eye(2, dtype=np.float32), k=2)
+    >>> indices.tolist(), distances.round(3).tolist()
+    ([[1, 0]], [[0.20000000298023224, 0.4000000059604645]])
+    """
+    _check(queries, k)
+    _check(vectors, k)
+    is_small = len(queries) * len(vectors) <= MAX_PAIRS
+    blocks = _all_rows(len(queries), len(vectors)) if is_small else near_rows(queries, vectors, k)
+    return _search(queries, vectors, k, blocks)
+
+
+def _check(vectors: npt.NDArray[np.float32], k: int) -> None:
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError(f"vectors must be a finite matrix, got shape {vectors.shape}")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    n = len(vectors)
-    k = min(k, n)
-    indices = np.empty((n, k), dtype=np.int32)
-    distances = np.empty((n, k), dtype=np.float32)
+
+
+def _all_rows(n_queries: int, n: int, block: int = 2048) -> Iterator[tuple[npt.NDArray[np.intp], None]]:
+    """Rows of queries, a block at a time, each with all rows of the vectors."""
     step = block_rows(n, block)
-    for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
-        scores = vectors[rows] @ vectors.T
-        scores[scores > 1 - 1e-6] = 1.0  # equal vectors give 1 but for rounding: make them true ties
-        scores[np.arange(len(rows)), rows] = np.inf  # itself first, before its duplicates
-        indices[rows] = top_k(scores, k)
-        distances[rows] = 1 - np.take_along_axis(scores, indices[rows], axis=1)
+    for start in range(0, n_queries, step):
+        yield np.arange(start, min(start + step, n_queries)), None
+
+
+def _search(
+    queries: npt.NDArray[np.float32],
+    vectors: npt.NDArray[np.float32],
+    k: int,
+    blocks: Iterable[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp] | None]],
+    *,
+    itself: bool = False,
+) -> Neighbors:
+    """Best rows of each query among those that its block names, all where it names none."""
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    k = min(k, len(vectors))
+    indices = np.empty((len(queries), k), dtype=np.int32)
+    distances = np.empty((len(queries), k), dtype=np.float32)
+    for block, columns in blocks:
+        pool = vectors if columns is None else vectors[columns]
+        step = block_rows(len(pool), len(block))
+        for rows in (block[start : start + step] for start in range(0, len(block), step)):
+            scores = queries[rows] @ pool.T
+            scores[scores > 1 - 1e-6] = 1.0  # equal vectors give 1 but for rounding: make them true ties
+            if itself:  # first, before its duplicates
+                scores[np.arange(len(rows)), rows if columns is None else columns.searchsorted(rows)] = np.inf
+            best = top_k(scores, k)
+            indices[rows] = best if columns is None else columns[best]
+            distances[rows] = 1 - np.take_along_axis(scores, best, axis=1)
     return indices, np.clip(distances, 0.0, 2.0, out=distances)

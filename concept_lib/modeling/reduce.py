@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.neighbours import exact_neighbors
+from concept_lib.modeling.compiled import with_umap
+from concept_lib.modeling.neighbours import Neighbors, nearest_neighbors
 
 STARTED_RATE = 0.25
 """Learning rate from a given start: at UMAP's 1.0 groups wander further from it, and neighbours are kept no better."""
-
-Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 
 def reduce(
@@ -29,7 +29,7 @@ def reduce(
 ) -> npt.NDArray[np.float32]:
     """Lay unit vectors out in few dimensions, neighbours close together.
 
-    UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine on exact neighbours: seeded, in one thread, so that
+    UMAP (McInnes, Healy, Melville 2018; umap-learn) by cosine on given neighbours: seeded, in one thread, so that
     equal input gives equal output. Fewer than ``n_components + 3`` rows are too few for its spectral start; they get
     their principal components, padded with zeros. Rows that are all alike lie in the origin.
 
@@ -46,7 +46,7 @@ def reduce(
     seed
         Seed of the layout.
     neighbors
-        What ``exact_neighbors`` returned for the same vectors with at least ``n_neighbors``; computed when not
+        What ``nearest_neighbors`` returned for the same vectors with at least ``n_neighbors``; computed when not
         given. Two layouts of the same vectors share them.
     start
         Coordinates to start from, shape (n, n_components), finite; the spectral ones when not given. The layout
@@ -82,7 +82,7 @@ def reduce(
     if n < n_components + 3:
         return _principal_components(vectors, n_components)
     n_neighbors = min(n_neighbors, n - 1)  # UMAP wants fewer neighbours than rows
-    indices, distances = exact_neighbors(vectors, n_neighbors) if neighbors is None else neighbors
+    indices, distances = nearest_neighbors(vectors, n_neighbors) if neighbors is None else neighbors
     if indices.shape != distances.shape or len(indices) != n or indices.shape[1] < n_neighbors:
         raise ValueError(
             f"neighbors must be two arrays of shape ({n}, >= {n_neighbors}), got {indices.shape}"
@@ -91,15 +91,14 @@ def reduce(
         raise ValueError(f"start must be finite, of shape ({n}, {n_components}), got {start.shape}")
     if not distances.any():
         return _principal_components(vectors, n_components)
-    with _umap_warnings_silenced():
-        import umap
 
+    def fitted(umap: ModuleType) -> npt.NDArray[np.float32]:
         layout: npt.NDArray[np.float32] = umap.UMAP(
             n_neighbors=n_neighbors,
             n_components=n_components,
             min_dist=min_dist,
             metric="cosine",
-            init="spectral" if start is None else start,
+            init="spectral" if start is None else start.copy(),
             learning_rate=1.0 if start is None else STARTED_RATE,
             random_state=seed,
             n_jobs=1,
@@ -107,7 +106,10 @@ def reduce(
             # copies of exactly n_neighbors columns: umap prunes only large inputs, and writes into what it is given
             precomputed_knn=(indices[:, :n_neighbors].copy(), distances[:, :n_neighbors].copy()),
         ).fit_transform(vectors)
-    return layout
+        return layout
+
+    with _umap_warnings_silenced():
+        return with_umap(fitted)
 
 
 def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -> npt.NDArray[np.float32]:
@@ -127,8 +129,6 @@ def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -
 def _umap_warnings_silenced() -> Iterator[None]:
     """Keep quiet what umap-learn says about things that we chose or that it mends by itself."""
     with warnings.catch_warnings():
-        # at import: its neural variant, which nothing here uses
-        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         # no search index: transform() is not used
         warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
         # too small an eigengap: it starts from a seeded random layout

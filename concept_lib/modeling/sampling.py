@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from concept_lib.modeling.assign import nearest_standing, vote, vote_weights
+from concept_lib.modeling.assign import vote, vote_weights
 from concept_lib.modeling.cluster import Clustering
 from concept_lib.modeling.exemplars import choose_exemplars
-from concept_lib.modeling.neighbours import block_rows
+from concept_lib.modeling.neighbours import block_rows, nearest
 
 FLOOR = 5
 """Images that a stratum sends to a sample at least, where it has so many."""
@@ -182,7 +182,7 @@ def sampled(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], k: in
     ([2], [[0]], [[0.20000000298023224]])
     """
     others = np.setdiff1d(np.arange(len(vectors), dtype=np.int32), rows, assume_unique=True)
-    return Sample(rows, others, *nearest_standing(vectors[others], vectors[rows], k))
+    return Sample(rows, others, *nearest(vectors[others], vectors[rows], k))
 
 
 def spread_layout(layout: npt.NDArray[np.float32], sample: Sample) -> npt.NDArray[np.float32]:

@@ -16,7 +16,6 @@ from concept_lib.storage import (
     Contents,
     Home,
     canonical_json,
-    machine_cache,
     write_file,
 )
 
@@ -134,14 +133,3 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     with locked(Home(tmp_path), "me", timeout_s=deadline - time.monotonic()):
         pass
-
-
-def test_what_homes_share_lies_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CONCEPT_CACHE", str(tmp_path / "shared"))
-    assert machine_cache() == tmp_path / "shared"
-    monkeypatch.delenv("CONCEPT_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert machine_cache().is_relative_to(tmp_path)

@@ -60,6 +60,13 @@ def test_evidence_is_the_mean_of_the_softmaxes_of_the_images() -> None:
     np.testing.assert_allclose(word_evidence(images, labels, words, 3, sharpness=12.0), expected, rtol=1e-4)
 
 
+def test_evidence_of_nothing_is_nothing() -> None:
+    images, words = unit_rows(2, 6, 1), unit_rows(9, 6, 2)
+    assert not word_evidence(images, np.array([-1, 1]), words, 3, sharpness=12.0)[[0, 2]].any()
+    assert not word_evidence(images, np.array([-1, -1]), words, 2, sharpness=12.0).any()
+    assert word_evidence(images[:0], np.zeros(0, int), words, 0, sharpness=12.0).shape == (0, 9)
+
+
 def test_equal_words_keep_their_order() -> None:
     words = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
     images = np.eye(2, dtype=np.float32)
@@ -79,9 +86,14 @@ def test_nearest_words_equal_a_full_sort() -> None:
 
 def test_blocks_do_not_change_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     images, words, labels = unit_rows(50, 8, 2), unit_rows(90, 8, 3), np.arange(50) % 4
-    whole = (*nearest_words(images, words, 5), *ctfidf_words(images, labels, words, 4, 5))
+
+    def found() -> tuple[np.ndarray, ...]:
+        evidence = word_evidence(images, labels, words, 4, sharpness=12.0)
+        return (*nearest_words(images, words, 5), *ctfidf_words(images, labels, words, 4, 5), evidence)
+
+    whole = found()
     monkeypatch.setattr("concept_lib.modeling.neighbours.MAX_SCORES", 7 * 90)
-    blocked = (*nearest_words(images, words, 5), *ctfidf_words(images, labels, words, 4, 5))
+    blocked = found()
     for one, other in zip(whole, blocked, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
