@@ -385,9 +385,10 @@ def test_a_loaded_model_and_a_pair_are_taken(paths: list[str]) -> None:
 
     loaded = SentenceTransformer(str(locate("demo").folder), device="cpu")
     expected = ConceptModel(10, embedding_model="demo", progress=False).fit(paths).cluster_embeddings
-    for model in (loaded, (loaded, "demo"), ("demo", "demo")):
+    # A loaded model computes in single precision, a named one perhaps in half.
+    for model, difference in ((loaded, 5e-3), ((loaded, "demo"), 5e-3), (("demo", "demo"), 1e-5)):
         found = ConceptModel(10, embedding_model=model, progress=False).fit(paths).cluster_embeddings
-        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(found, expected, atol=difference)
     with pytest.raises(ConceptError, match="or a pair"):
         ConceptModel(embedding_model=("demo",), progress=False).fit(paths)
 
