@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from concept_lib.caches import machine_cache
 from concept_lib.embedding.openvino_tower import (
     IMAGES,
     TEXT_INPUTS,
@@ -31,7 +32,6 @@ from concept_lib.embedding.quiet import quiet_libraries
 from concept_lib.embedding.torch_tower import TorchImages, TorchTexts
 from concept_lib.embedding.verdicts import UnsuitedError
 from concept_lib.errors import ConceptError
-from concept_lib.caches import machine_cache
 from concept_lib.storage import TEMPORARY_PREFIX, canonical_json, file_digest
 
 if TYPE_CHECKING:

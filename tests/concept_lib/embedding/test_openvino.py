@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from concept_lib.caches import machine_cache
 from concept_lib.embedding import arithmetic, conversion, verdicts
 from concept_lib.embedding.arithmetic import Arithmetic, choices
 from concept_lib.embedding.encoder import Encoder, load_encoder, model_fingerprint, text_fingerprint
 from concept_lib.errors import ConceptError
-from concept_lib.storage import machine_cache
 
 FASTEST = Arithmetic("openvino", "bf16", "cpu")
 PLAIN = Arithmetic("openvino", "fp32", "cpu")
