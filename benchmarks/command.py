@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.ledger import Ledger, stamp
+from benchmarks.ledger import INPUTS, MEASURED, Ledger, stamp
 from benchmarks.page import page
 from benchmarks.plan import Plan, Run
 from benchmarks.seed.environment import make
@@ -43,16 +44,23 @@ def command(name: str, about: str, plan: Plan, out: Path, arguments: Sequence[st
     parser.add_argument("--out", type=Path, default=out, help="gets the page (%(default)s)")
     options = parser.parse_args(arguments)
     work = options.work.resolve()
-    ledger = Ledger(work / f"{name}-{stamp()}")
+    ledger = Ledger(work / f"{name}-{stamp(MEASURED)}")
     try:
-        Run(plan, work, ledger, seed_interpreter()).everything()
+        Run(plan, inputs_folder(work), ledger, seed_interpreter()).everything()
     except ConceptError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    text = page(Sheet(plan, ledger), f"python -m benchmarks.{name}")
+    device = work / "gpu.json"
+    sheet = Sheet(plan, ledger, json.loads(device.read_bytes()) if device.is_file() else {})
+    text = page(sheet, f"python -m benchmarks.{name}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_file(options.out, text.encode())
     print(text, end="")
+
+
+def inputs_folder(work: Path) -> Path:
+    """Where the inputs are that today's code makes."""
+    return work / f"inputs-{stamp(INPUTS)}"
 
 
 def seed_interpreter() -> Path | None:

@@ -71,11 +71,28 @@ class Ledger:
         return {path.stem: json.loads(path.read_bytes()) for path in paths}
 
 
-def stamp(parts: Sequence[Path] = (ROOT / "concept_lib", ROOT / "concept_assets")) -> str:
-    """Short hash of the product's code, the libraries and the machine: what is measured holds for no others."""
+BENCHMARKS = ROOT / "benchmarks"
+INPUTS = (BENCHMARKS / "inputs", ROOT / "concept_lib" / "images" / "sample")
+MEASURED = (
+    ROOT / "concept_lib",
+    ROOT / "concept_assets",
+    BENCHMARKS / "inputs",
+    BENCHMARKS / "seed",
+    *(BENCHMARKS / f"{name}.py" for name in ("machine", "measure", "ours", "refreshing")),
+)
+
+
+def stamp(parts: Sequence[Path]) -> str:
+    """Short hash of code, the libraries and the machine: what was made or measured with them holds for no others.
+
+    Parameters
+    ----------
+    parts
+        Modules, and folders of them: `INPUTS` or `MEASURED`.
+    """
     digest = hashlib.sha256()
     for part in parts:
-        for path in sorted(part.rglob("*.py")):
+        for path in sorted(part.rglob("*.py")) if part.is_dir() else [part]:
             digest.update(path.read_bytes())
     facts = [f"{name} {version(name)}" for name in LIBRARIES], processor(), n_cores()
     digest.update(json.dumps(facts).encode())

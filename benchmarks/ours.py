@@ -57,6 +57,22 @@ def embed(model: str, pictures: list[str], out: str, precision: str = "fp32", de
     return found
 
 
+def pixels_per_second(model: str, count: int, batch: int, precision: str, device: str) -> float:
+    """Images a second of the image tower alone: pixels of its own size to vectors, in passes of ``batch``."""
+    import time
+
+    from concept_lib.embedding.encoder import load_encoder
+
+    encoder = load_encoder(model, device=device, **PRECISIONS[precision])
+    side = encoder.image_size
+    pixels = list(np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), np.uint8))
+    encoder.encode_images(pixels)
+    start = time.perf_counter()
+    for _ in range(0, count, batch):
+        encoder.encode_images(pixels)
+    return -(-count // batch) * batch / (time.perf_counter() - start)
+
+
 def embed_words(model: str, words: list[str]) -> Found:
     """Words to vectors."""
     from concept_lib.embedding.encoder import load_encoder

@@ -40,7 +40,7 @@ def page(sheet: Sheet, command: str) -> str:
         What made it.
     """
     lines = sheet.lines()
-    device = NO_GPU if sheet.ledger.find("gpu") is None else ""
+    device = "" if sheet.device else NO_GPU
     parts = [
         "# How fast, how large, how right",
         _facts(sheet, command),

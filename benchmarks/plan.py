@@ -174,8 +174,8 @@ class Run:
     def _embed(self, name: str, count: int, number: int) -> None:
         """One size of pictures on all sides, and how far the vectors are apart."""
         job: Job = {"step": "embed", "model": self._clip(), "pictures": self._pictures(name, count)}
-        outs = {side: self.work / f"embedded_{side}.npy" for side in ("seed", *ours.PRECISIONS)}
         key = f"embed-{name}-{count}"
+        outs = {side: self.work / f"{key}-{side}.npy" for side in ("seed", *ours.PRECISIONS)}
         for side in self._order(number, *ours.PRECISIONS):
             own: Job = {"out": outs[side]} if side == "seed" else {"out": outs[side], "precision": side}
             self._take(f"{key}-{side}-{number}", self._side(side, job | own))

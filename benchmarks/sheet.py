@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.ledger import Ledger
@@ -52,10 +52,13 @@ class Sheet:
         What was to be measured.
     ledger
         What was.
+    device
+        What a GPU gave, as `benchmarks.gpu` found it; empty without one.
     """
 
     plan: Plan
     ledger: Ledger
+    device: Found = field(default_factory=dict)
 
     def lines(self) -> list[Line]:
         """In the order of the page."""
@@ -199,7 +202,7 @@ class Sheet:
             yield Line(row, whole and whole["cpu"], (_both_seconds(whole or {}), ""))
 
     def _device(self) -> Iterator[Line]:
-        found = self.ledger.find("gpu")
+        found = self.device
         if found:
             row = Row("", f"{found['device']}: JPEG 640x427 to vector, images/s", 4000, form=".0f")
             yield Line(row, found.get("jpeg"))

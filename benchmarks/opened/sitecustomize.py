@@ -3,12 +3,11 @@
 import os
 import sys
 
-_LOG = os.open(os.environ["OPENED_LOG"], os.O_WRONLY | os.O_APPEND)
+if "OPENED_LOG" in os.environ:
+    _LOG = os.open(os.environ["OPENED_LOG"], os.O_WRONLY | os.O_APPEND)
 
+    def _tell(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            os.write(_LOG, os.fsencode(arguments[0]) + b"\n")
 
-def _tell(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "open" and isinstance(arguments[0], str | bytes):
-        os.write(_LOG, os.fsencode(arguments[0]) + b"\n")
-
-
-sys.addaudithook(_tell)
+    sys.addaudithook(_tell)
