@@ -65,7 +65,7 @@ def fit(vectors: str, out: str) -> Found:
     for name in ("cold", "warm"):
         with measured(found, name):
             seed = _model()
-            labels = seed._cluster_embeddings(seed._reduce_dimensionality(rows))
+            labels = _clusters(seed, seed._reduce_dimensionality(rows))
     np.save(out, np.array(labels), allow_pickle=False)
     return found
 
@@ -75,7 +75,7 @@ def cluster(vectors: str, space: str, out: str) -> Found:
     seed, found = _model(), Found()
     reduced, rows = np.load(space), np.load(vectors).astype(np.float64)
     with measured(found, "cluster"):
-        labels = seed._cluster_embeddings(reduced)
+        labels = _clusters(seed, reduced)
     np.save(out, np.array(labels), allow_pickle=False)
     with measured(found, "exemplars"):
         shown = seed._extract_exemplars()
@@ -126,6 +126,15 @@ def ctfidf(vectors: str, truth: str, words: str) -> Found:
         np.mean([docs[n] in text.split(", ") for n, text in seed.topics.items() if n >= 0])
     )
     return found
+
+
+def _clusters(seed: Any, reduced: np.ndarray) -> list[int]:  # noqa: ANN401 - the seed is untyped
+    """Cluster of each row; the seed has found them where it then stops because no image is an outlier."""
+    try:
+        seed._cluster_embeddings(reduced)
+    except KeyError:
+        seed.cluster_labels = [-1, *seed.cluster_labels]
+    return list(seed.hdbscan_model.labels_)
 
 
 def _model(encoder: Any = None, **settings: Any) -> Any:  # noqa: ANN401 - the seed is untyped

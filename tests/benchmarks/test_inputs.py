@@ -45,7 +45,7 @@ def test_vectors_lie_on_a_cone_and_a_third_is_background(drawn) -> None:
 
 
 def test_a_cluster_has_the_dimensions_that_it_should(drawn) -> None:
-    truth, vectors, labels = drawn
+    _, vectors, labels = drawn
     largest = np.bincount(labels[labels >= 0]).argmax()
     spread = np.linalg.svd(vectors[labels == largest] - vectors[labels == largest].mean(0), compute_uv=False)
     strong = np.sum(spread > spread[0] * 0.2)
@@ -67,7 +67,7 @@ def test_a_concept_is_named_by_its_own_word(drawn) -> None:
 
 
 def test_what_is_drawn_again_is_the_same(drawn) -> None:
-    truth, vectors, labels = drawn
+    _, vectors, labels = drawn
     again = draw_images(draw_truth(n_clusters(N)), N)
     np.testing.assert_array_equal(vectors, again[0])
     np.testing.assert_array_equal(labels, again[1])
@@ -116,7 +116,9 @@ def test_images_get_vectors_of_their_own(tiny_model: Path) -> None:
 
     encoder = load_encoder(str(tiny_model), device="cpu")
     side = encoder.image_size
-    vectors = encoder.encode_images(list(np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8)))
+    vectors = encoder.encode_images(
+        list(np.random.default_rng(0).integers(0, 256, (4, side, side, 3), np.uint8))
+    )
     assert (vectors @ vectors.T)[np.triu_indices(4, 1)].max() < 0.9999
     assert len(encoder.encode_texts(["dog", "golden retriever"])) == 2
     assert json.loads((tiny_model / "config.json").read_text())["model_type"] == "clip"
