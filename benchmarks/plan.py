@@ -157,10 +157,12 @@ class Run:
 
     def growth(self, images: int) -> None:
         """Clusters of vectors that were computed elsewhere: of a sample, where there is a way, and of all of them."""
-        vectors = write_vectors(self.work, images)
         ways = ["grow"] if ours.fit_sample is not None or images <= ours.FULL_FIT else []
         if ours.fit_sample is not None and images == ours.FULL_FIT:
             ways.append(SLOW)
+        if not ways:
+            return
+        vectors = write_vectors(self.work, images)
         for way in ways:
             out = self.work / f"{way}_{images}.npy"
             job: Job = {"step": "grow", "vectors": vectors, "out": out, "whole": way == SLOW}

@@ -19,7 +19,7 @@ from benchmarks.speed import ROOT
 from benchmarks.worker import OURS, work
 from concept_lib.errors import ConceptError
 
-PLAN = Plan(images={40: 2}, pictures={"640x427": 2}, nouns=4, words=50, growth=(40, 200_000), added=1)
+PLAN = Plan(images={8: 2}, pictures={"640x427": 2}, nouns=4, words=50, growth=(8, 200_000), added=1)
 
 
 @pytest.fixture
