@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint dev docs clean
+.PHONY: help demo test lint bench dev docs clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -20,6 +20,9 @@ test: $(STAMP) ## Run the linter, the type checker, the import rules and all tes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+bench: $(STAMP) ## Measure the product beside the seed on 2,500 images: build/bench/RESULTS.md
+	@$(BIN)/python -m benchmarks.quick
 
 dev: $(STAMP) ## Serve Dagster and MLflow for the home data/
 	@$(BIN)/concept ui

@@ -117,25 +117,25 @@ def figure_table(columns: Mapping[str, Mapping[str, float]]) -> str:
         Figures of each representation by its name; the first is the one that is held against the limits.
     """
     lines = [
-        _line("figure", *columns, "needed", "hoped"),
-        _line("---", *("---:" for _ in columns), "---", "---"),
+        line("figure", *columns, "needed", "hoped"),
+        line("---", *("---:" for _ in columns), "---", "---"),
     ]
     for row in ROWS:
         values = [figures.get(row.key) for figures in columns.values()]
         cells = [NOTHING if value is None else f"{value:{row.form}}" for value in values]
         limits = [limit_cell(row, values[0], limit) for limit in (row.needed, row.hoped)]
-        lines.append(_line(row.title, *cells, *limits))
+        lines.append(line(row.title, *cells, *limits))
     return "\n".join(lines)
 
 
 def concept_table(judged: Sequence[JudgedConcept]) -> str:
     """One line a concept of the pipeline."""
     lines = [
-        _line("images", "majority kind", "purity", "label", "right"),
-        _line("---:", "---", "---:", "---", "---"),
+        line("images", "majority kind", "purity", "label", "right"),
+        line("---:", "---", "---:", "---", "---"),
     ]
     lines += [
-        _line(str(row.n_images), row.kind, f"{row.purity:.2f}", row.label, "yes" if row.right else "no")
+        line(str(row.n_images), row.kind, f"{row.purity:.2f}", row.label, "yes" if row.right else "no")
         for row in judged
     ]
     return "\n".join(lines)
@@ -214,6 +214,6 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _line(*cells: str) -> str:
+def line(*cells: str) -> str:
     """One line of a table; a bar within a cell would end it."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
