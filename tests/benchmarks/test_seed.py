@@ -64,6 +64,7 @@ def test_our_steps_find_the_truth(vectors: Path, tmp_path: Path) -> None:
     assert found["ctfidf"]["peak_mb"] > 0
 
 
+@pytest.mark.slow
 def test_our_fit_finds_the_clusters(vectors: Path, tmp_path: Path) -> None:
     from sklearn.metrics import adjusted_rand_score
 
@@ -79,6 +80,7 @@ def test_our_fit_finds_the_clusters(vectors: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(out), np.load(again))
 
 
+@pytest.mark.slow
 def test_the_seed_and_we_give_the_same_vectors(seed: Path, tiny_model: Path, tmp_path: Path) -> None:
     pictures = list(map(str, write_pictures(tmp_path, 5, SMALL)))
     job = {"step": "embed", "model": tiny_model, "pictures": pictures}
@@ -91,6 +93,7 @@ def test_the_seed_and_we_give_the_same_vectors(seed: Path, tiny_model: Path, tmp
     ).max() < 1e-2  # 32 pixels show each rounding
 
 
+@pytest.mark.slow
 def test_the_seed_finds_the_same_clusters_and_words(seed: Path, vectors: Path, tmp_path: Path) -> None:
     from sklearn.metrics import adjusted_rand_score
 
