@@ -25,8 +25,8 @@ weights: the time is the same. Vectors are drawn with known clusters: a cone of 
 20 dimensions, 30 % background. A *fit* is neighbours, UMAP to five dimensions and HDBSCAN; a *cold* one also
 imports and compiles what it needs, where neither side counts the imports of sentence-transformers, pandas and
 matplotlib. HDBSCAN and the exemplars run on the same coordinates, collages on the same images (ours from the
-thumbnails that a refresh keeps, the seed's from the originals), words on the same vectors. A cluster in which the seed finds fewer than eight
-exemplars, at which it would stop, is left out of its exemplars."""
+thumbnails that a refresh keeps, the seed's from the originals), words on the same vectors. A cluster in which the
+seed finds fewer than eight exemplars, at which it would stop, is left out of its exemplars."""
 NO_GPU = "\n\nNo GPU was at hand: its rows are absent."
 
 
