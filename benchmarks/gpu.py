@@ -5,17 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks import ours
 from benchmarks.command import WORK, inputs_folder
 from benchmarks.inputs.clip import write_clip
 from benchmarks.inputs.pictures import SMALL, write_pictures
-from benchmarks.inputs.vectors import write_vectors
 from benchmarks.report import n_cores
 from benchmarks.worker import Found
 from concept_lib.errors import ConceptError
@@ -23,11 +19,10 @@ from concept_lib.storage import write_file
 
 DISTINCT, TIMES = 1600, 10
 ALONE, BATCH = 8192, 1024
-VECTORS, NEIGHBOURS = 1_000_000, 15
 
 
 def measure(work: Path, precision: str) -> Found:
-    """JPEG to vector and pixels to vector, images a second, and neighbours, seconds.
+    """JPEG to vector and pixels to vector, images a second.
 
     Raises
     ------
@@ -47,16 +42,7 @@ def measure(work: Path, precision: str) -> Found:
     embedded = ours.embed(str(clip), pictures, out, precision=precision, device="cuda")
     found["jpeg"] = len(pictures) / embedded["embed"]["wall"]
     found["model"] = ours.pixels_per_second(str(clip), ALONE, BATCH, precision=precision, device="cuda")
-    if ours.device_neighbors is not None:
-        vectors = np.load(write_vectors(inputs, VECTORS))
-        found["neighbors"] = _seconds(ours.device_neighbors, vectors, NEIGHBOURS)
     return found
-
-
-def _seconds(step: Callable[..., object], *arguments: object) -> float:
-    start = time.perf_counter()
-    step(*arguments)
-    return time.perf_counter() - start
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

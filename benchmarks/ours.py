@@ -7,27 +7,19 @@ under the same names.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import measured
 from benchmarks.worker import Found
+from concept_lib.embedding.arithmetic import choices
+from concept_lib.settings import Reduction
 
-PRECISIONS: dict[str, dict[str, Any]] = {"fp32": {}}
-"""What `load_encoder` is told for each precision that there is."""
-
-fit_sample: Callable[[np.ndarray], np.ndarray] | None = None
-"""Clusters of more images than a full fit takes, where there is a way; vectors in, labels out."""
-
-device_neighbors: Callable[[np.ndarray, int], Any] | None = None
-"""Exact neighbours on a GPU, where there is a way; vectors and k in."""
+PRECISIONS = tuple(sorted({way.precision for way in choices("cpu")}, reverse=True))
+"""What this machine computes vectors in."""
 
 WARM_UP = 32  # pictures
-FULL_FIT = 100_000
-"""Images up to which everything is fitted: exact neighbours take the square of that."""
 
 
 def embed(model: str, pictures: list[str], out: str, precision: str = "fp32", device: str = "cpu") -> Found:
@@ -38,7 +30,7 @@ def embed(model: str, pictures: list[str], out: str, precision: str = "fp32", de
     from concept_lib.images.given import GivenImages
     from concept_lib.settings import Images
 
-    encoder = load_encoder(model, device=device, **PRECISIONS[precision])
+    encoder = load_encoder(model, device=device, precision=precision)
     limits = Images()
 
     def vectors_of(paths: list[str]) -> np.ndarray:
@@ -63,7 +55,7 @@ def pixels_per_second(model: str, count: int, batch: int, precision: str, device
 
     from concept_lib.embedding.encoder import load_encoder
 
-    encoder = load_encoder(model, device=device, **PRECISIONS[precision])
+    encoder = load_encoder(model, device=device, precision=precision)
     side = encoder.image_size
     pixels = list(np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), np.uint8))
     encoder.encode_images(pixels)
@@ -77,7 +69,7 @@ def embed_words(model: str, words: list[str]) -> Found:
     """Words to vectors."""
     from concept_lib.embedding.encoder import load_encoder
 
-    encoder = load_encoder(model, device="cpu", **PRECISIONS["fp32"])
+    encoder = load_encoder(model, device="cpu", precision="fp32")
     found: Found = {}
     with measured(found, "words"):
         encoder.encode_texts(words)
@@ -93,10 +85,10 @@ def fit(vectors: str, out: str, space: str) -> Found:
     for name in ("cold", "warm"):
         with measured(found, name):
             from concept_lib.modeling.cluster import auto_concept_size, cluster
-            from concept_lib.modeling.neighbours import exact_neighbors
+            from concept_lib.modeling.neighbours import nearest_neighbors
             from concept_lib.modeling.reduce import reduce
 
-            neighbors = exact_neighbors(rows, 15)
+            neighbors = nearest_neighbors(rows, 15)
             reduced = reduce(rows, neighbors=neighbors)
             labels = cluster(reduced, min_concept_size=auto_concept_size(len(rows))).labels
     with measured(found, "map"):
@@ -165,18 +157,13 @@ def ctfidf(vectors: str, truth: str, words: str) -> Found:
     return found
 
 
-def grow(vectors: str, out: str, whole: bool = False) -> Found:
-    """Vectors that were computed elsewhere to clusters: all fitted (``whole``), or as many as there is a way for."""
-    from concept_lib.modeling.cluster import auto_concept_size, cluster
-    from concept_lib.modeling.reduce import reduce
+def grow(vectors: str, out: str, fit_sample: int = Reduction().fit_sample) -> Found:
+    """Vectors that were computed elsewhere to clusters and a map; of more than ``fit_sample`` a sample is fitted."""
+    from concept_lib.modeling.learn import fit_all
 
     found: Found = {}
     with measured(found, "grow"):
-        rows = np.load(vectors)
-        if whole or fit_sample is None:
-            labels = cluster(reduce(rows), min_concept_size=auto_concept_size(len(rows))).labels
-        else:
-            labels = fit_sample(rows)
+        labels = fit_all(np.load(vectors), fit_sample=fit_sample).concepts
     np.save(out, labels, allow_pickle=False)
     return found
 

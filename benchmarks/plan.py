@@ -22,7 +22,9 @@ from concept_lib.vocabulary import load_vocabulary
 SIZES = {"640x427": SMALL, "1080x720": LARGE}
 CONCEPTS, EXEMPLARS = 150, 8
 DECODED = 500  # pictures that show what decoding costs
-SLOW = "whole"  # a full fit, where a fit of a sample is what is measured
+GROWN, SAMPLED = "grow", "sampled"
+COMPARED = 100_000
+"""Images of which all are fitted, and once more a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +158,19 @@ class Run:
         self._take("refresh", partial(work, OURS, job))
 
     def growth(self, images: int) -> None:
-        """Clusters of vectors that were computed elsewhere: of a sample, where there is a way, and of all of them."""
-        ways = ["grow"] if ours.fit_sample is not None or images <= ours.FULL_FIT else []
-        if ours.fit_sample is not None and images == ours.FULL_FIT:
-            ways.append(SLOW)
-        if not ways:
-            return
+        """Clusters of vectors that were computed elsewhere; at one size also by a fit of a quarter of them."""
+        ways: dict[str, Job] = {GROWN: {}}
+        if images == COMPARED:
+            ways[SAMPLED] = {"fit_sample": COMPARED // 4}
         vectors = write_vectors(self.work, images)
-        for way in ways:
-            out = self.work / f"{way}_{images}.npy"
-            job: Job = {"step": "grow", "vectors": vectors, "out": out, "whole": way == SLOW}
+        outs = [self.work / f"{way}_{images}.npy" for way in ways]
+        for (way, own), out in zip(ways.items(), outs, strict=True):
+            job: Job = {"step": "grow", "vectors": vectors, "out": out, **own}
             self._take(
                 f"{way}-{images}", partial(_judged, OURS, job, sys.executable, partial(_rightness, vectors))
             )
-        if SLOW in ways:
-            pair = [self.work / f"{way}_{images}.npy" for way in ways]
-            self._take(f"agreement-{images}", partial(_agreement, *pair))
+        if images == COMPARED:
+            self._take(f"agreement-{images}", partial(_agreement, *outs))
 
     def _embed(self, name: str, count: int, number: int) -> None:
         """One size of pictures on all sides, and how far the vectors are apart."""

@@ -73,7 +73,7 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the home, the settings or the Dagster of its developer."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
-        if name.startswith(("CONCEPT_", "DAGSTER_")):
+        if name.startswith(("CONCEPT_", "DAGSTER_")) and name != "CONCEPT_CACHE":
             monkeypatch.delenv(name)
     for name in ("DAGSTER_HOME", "CONCEPT_DAGSTER_STORAGE", "CONCEPT_HOME"):
         monkeypatch.setenv(name, "")  # so that what a refresh sets is taken back afterwards

@@ -82,7 +82,11 @@ def known(copy_home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, di
     """A home whose first refresh was registered on the command line, and what that printed. Read it."""
     home = copy_home(tmp_path_factory.mktemp("registry") / "own")
     command = [sys.executable, "-m", "concept_assets.cli", "register", "--json", "--home", str(home.path)]
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("CONCEPT_")}
+    environment = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("CONCEPT_") or name == "CONCEPT_CACHE"
+    }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return home, json.loads(done.stdout)

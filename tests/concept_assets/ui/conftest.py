@@ -61,7 +61,9 @@ def serve() -> Serve:
         port = free_ports()
         home.path.mkdir(parents=True, exist_ok=True)
         known = {
-            name: value for name, value in os.environ.items() if not name.startswith(("CONCEPT_", "DAGSTER_"))
+            name: value
+            for name, value in os.environ.items()
+            if name == "CONCEPT_CACHE" or not name.startswith(("CONCEPT_", "DAGSTER_"))
         }
         command = [
             sys.executable,
