@@ -21,7 +21,7 @@ from concept_lib.pictures.collage import encode_jpeg, make_collage
 from concept_lib.pictures.preview import MAX_CELLS, contact_sheet, small_webp
 from concept_lib.storage import Contents, StoredAsset
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 SETTINGS = setting("collages")
 
 

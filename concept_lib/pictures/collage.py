@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image
 
@@ -68,10 +69,8 @@ def make_collage(thumbnails: Sequence[Image.Image], *, width: int = 1024, gap: i
     """
     if not thumbnails:
         raise ValueError("a collage needs at least one picture")
-    cells = [_cell(picture) for picture in thumbnails]
-    counts = range(1, min(len(cells), 12) + 1)
-    layouts = [_layout(cells, n_rows, width, gap) for n_rows in counts]
-    best = min(layouts, key=lambda layout: layout.cost)
+    cells = tuple(_cell(picture) for picture in thumbnails)
+    best = _best_layout(cells, width, gap)
     boxes = list(_boxes(cells, best, gap))
     canvas = Image.new("RGB", (best.width, max(bottom for _, _, _, bottom in boxes)), BACKGROUND)
     for picture, box in zip(thumbnails, boxes, strict=True):
@@ -104,6 +103,13 @@ def _cell(picture: Image.Image) -> _Cell:
     aspect = min(max(width / height, low), high)
     longest = max(width, height, MIN_CELL_SIDE) * MAX_UPSCALE
     return _Cell(aspect, longest / max(aspect, 1.0))
+
+
+@lru_cache(256)  # photographs come in few shapes
+def _best_layout(cells: tuple[_Cell, ...], width: int, gap: int) -> _Layout:
+    """The number of rows that makes the best picture."""
+    counts = range(1, min(len(cells), 12) + 1)
+    return min((_layout(cells, n_rows, width, gap) for n_rows in counts), key=lambda layout: layout.cost)
 
 
 def _layout(cells: Sequence[_Cell], n_rows: int, width: int, gap: int) -> _Layout:
@@ -177,5 +183,8 @@ def _paste(canvas: Image.Image, picture: Image.Image, box: tuple[int, int, int, 
     size = width if width - fitted[0] <= 3 else fitted[0], height if height - fitted[1] <= 3 else fitted[1]
     if size != (width, height):
         canvas.paste(MAT, box)
-    resized = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    # Shrunk, Hamming's filter is as sharp as the wider ones, and twice as fast; enlarged, it would show steps.
+    shrinks = size[0] <= picture.width and size[1] <= picture.height
+    kernel = Image.Resampling.HAMMING if shrinks else Image.Resampling.BICUBIC
+    resized = picture.convert("RGB").resize(size, kernel)
     canvas.paste(resized, (left + (width - size[0]) // 2, top + (height - size[1]) // 2))
