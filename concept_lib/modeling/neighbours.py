@@ -13,8 +13,8 @@ Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
 MAX_SCORES = 1 << 25
 """Scores held at once by a blocked product: 128 MiB of float32."""
-MAX_PAIRS = 50_000**2
-"""Pairs of vectors that are all compared. Half a minute of one core at 512 dimensions; beyond it grows with the square,
+MAX_PAIRS = 10_000**2
+"""Pairs of vectors that are all compared: about a second of one core at 512 dimensions. Beyond it grows with the square,
 and looking into the nearest groups alone is several times cheaper."""
 
 
@@ -72,7 +72,7 @@ def top_k(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int32]:
 
 
 def nearest_neighbors(vectors: npt.NDArray[np.float32], k: int) -> Neighbors:
-    """Nearest rows of each row by cosine: exact up to 50,000 rows, approximate beyond.
+    """Nearest rows of each row by cosine: exact up to 10,000 rows, approximate beyond.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def exact_neighbors(vectors: npt.NDArray[np.float32], k: int, block: int = 2048)
 
 
 def nearest(queries: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32], k: int) -> Neighbors:
-    """Rows of ``vectors`` nearest to each of ``queries`` by cosine: exact up to 2.5 billion pairs.
+    """Rows of ``vectors`` nearest to each of ``queries`` by cosine: exact up to 100 million pairs.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few hundred vectors count as too many to compare them all."""
     monkeypatch.setattr(neighbours, "MAX_PAIRS", 0)
     monkeypatch.setattr(groups, "GROUP_ROWS", 20)
-    monkeypatch.setattr(groups, "LOOKED_AT", 120)
+    monkeypatch.setattr(groups, "LOOKED_AT", (120, 120))
 
 
 def grouped_rows(n: int, seed: int) -> np.ndarray:

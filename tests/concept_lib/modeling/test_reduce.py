@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from concept_lib.modeling import reduce as reduction
 from concept_lib.modeling.neighbours import exact_neighbors
 from concept_lib.modeling.reduce import reduce
 
@@ -112,3 +113,21 @@ def test_refuses_neighbours_of_other_vectors() -> None:
 def test_refuses_sizes_too_small(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least"):
         reduce(grouped_vectors(3, 10, 0.2), **sizes)
+
+
+@pytest.mark.slow
+def test_many_rows_start_from_principal_components_and_groups_stay_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = grouped_vectors(3, 30, 0.2)
+    spectral = reduce(vectors)
+    monkeypatch.setattr(reduction, "SPECTRAL_ROWS", len(vectors))
+    np.testing.assert_array_equal(reduce(vectors), spectral)
+    monkeypatch.setattr(reduction, "SPECTRAL_ROWS", len(vectors) - 1)
+    layout = reduce(vectors)
+    assert not np.array_equal(layout, spectral)
+    assert share_of_own_group(layout, 30) > 0.95
+    np.testing.assert_array_equal(reduce(vectors), layout)
+    alike = reduce(np.vstack([grouped_vectors(1, 40, 0.0), grouped_vectors(2, 40, 0.0, seed=4)]))
+    assert np.isfinite(alike).all()
+    assert share_of_own_group(alike, 40) == 1
