@@ -14,7 +14,7 @@ Neighbors = tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]
 MAX_SCORES = 1 << 25
 """Scores held at once by a blocked product: 128 MiB of float32."""
 MAX_PAIRS = 10_000**2
-"""Pairs of vectors that are all compared: about a second of one core at 512 dimensions. Beyond it grows with the square,
+"""Pairs of vectors that are all compared: about a second of one core at 512 dimensions. More grow with the square,
 and looking into the nearest groups alone is several times cheaper."""
 
 
