@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -136,8 +137,22 @@ def tower_content(files: ModelFiles, role: str) -> object:
         ``image`` or ``text``: a tokenizer has no say in images, nor a preprocessor in texts.
     """
     return files.origin or [
-        (path.relative_to(files.folder).as_posix(), file_digest(path)) for path in _files_read(files, role)
+        (path.relative_to(files.folder).as_posix(), _digest(path)) for path in _files_read(files, role)
     ]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, read once by a process while its size, time and inode stay the same.
+
+    Both towers are often one file of hundreds of megabytes, and a server asks again and again.
+    """
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(256)
+def _digest_of(path: Path, size: int, mtime_ns: int, inode: int) -> str:  # noqa: ARG001 - what tells it is another
+    return file_digest(path)
 
 
 def tower_fingerprint(content: object, role: str, arithmetic: Arithmetic) -> str:

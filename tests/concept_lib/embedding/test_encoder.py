@@ -18,6 +18,7 @@ from concept_lib.embedding.encoder import Encoder, load_encoder, model_fingerpri
 from concept_lib.embedding.model_files import Calibration
 from concept_lib.errors import ConceptError
 from concept_lib.modeling.naming import Hedging
+from concept_lib.storage import file_digest
 
 WORDS = ["cat", "a", "zebra dog", "lighthouse", "cat", "sunflower field by the sea", ""]
 
@@ -210,6 +211,29 @@ def test_fingerprints_need_no_loading(layout: str, request: pytest.FixtureReques
     )
     told = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
     assert told.stdout.split("\n")[:2] == [f"{encoder.fingerprint} {encoder.text_fingerprint}", "[]"]
+
+
+def test_the_weights_are_read_once_by_a_process_and_again_when_they_change(
+    tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read = tmp_path / "model", []
+    shutil.copytree(tiny_clip, folder)
+
+    def counted(path: Path) -> str:
+        read.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(model_files, "file_digest", counted)
+    before = model_fingerprint(str(folder)), text_fingerprint(str(folder))
+    assert (model_fingerprint(str(folder)), text_fingerprint(str(folder))) == before
+    assert read.count("model.safetensors") == 1
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert read.count("model.safetensors") == 1
+    assert model_fingerprint(str(folder)) != before[0]
+    assert read.count("model.safetensors") == 2
 
 
 def test_a_fingerprint_follows_what_is_read(tiny_clip: Path, tmp_path: Path) -> None:
