@@ -152,7 +152,7 @@ class Identity(Section):
 class Collages(Section):
     """One picture a concept, made of its exemplars."""
 
-    width: int = Field(1024, ge=128, le=4096, description="pixels at most")
+    width: int = Field(1048, ge=128, le=4096, description="pixels at most")
 
 
 class Labels(Section):

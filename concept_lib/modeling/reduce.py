@@ -126,9 +126,13 @@ def reduce(
 def _principal_start(
     vectors: npt.NDArray[np.float32], n_components: int, seed: int
 ) -> npt.NDArray[np.float32]:
-    """First principal components with a little noise, for UMAP to start from."""
-    noise = np.random.default_rng(seed).normal(0, START_NOISE, (len(vectors), n_components))
-    return _principal_components(vectors, n_components) + noise.astype(np.float32)
+    """First principal components, those of about `SPECTRAL_ROWS` rows, and a little noise, for UMAP to start from."""
+    mean, axes = _principal_axes(vectors[:: len(vectors) // SPECTRAL_ROWS], n_components)
+    start = (
+        np.random.default_rng(seed).normal(0, START_NOISE, (len(vectors), n_components)).astype(np.float32)
+    )
+    start[:, : axes.shape[1]] += (vectors - mean.astype(np.float32)) @ axes.astype(np.float32)
+    return start
 
 
 def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -> npt.NDArray[np.float32]:
@@ -136,12 +140,21 @@ def _principal_components(vectors: npt.NDArray[np.float32], n_components: int) -
     projected = np.zeros((len(vectors), n_components), dtype=np.float32)
     if not vectors.size:
         return projected
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    mean, axes = _principal_axes(vectors, n_components)
+    # six decimals: what is left below is rounding, and equal rows must stay equal
+    projected[:, : axes.shape[1]] = np.round((vectors - mean) @ axes, 6)
+    return projected
+
+
+def _principal_axes(
+    vectors: npt.NDArray[np.float32], n_components: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and first principal axes, the largest loading of each positive."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - mean
     axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :n_components]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    # six decimals: what is left below is rounding, and equal rows must stay equal
-    projected[:, : axes.shape[1]] = np.round(centred @ axes, 6)
-    return projected
+    return mean, axes
 
 
 @contextmanager

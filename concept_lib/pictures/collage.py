@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from PIL import Image
 
+WIDTH = 1048  # four thumbnails of 256 px and their gaps: pictures of one shape are shown pixel by pixel
 MAX_UPSCALE = 1.25  # beyond it a thumbnail looks soft; the collage gets narrower instead
 CELL_ASPECTS = (0.4, 2.5)  # a longer or taller picture is letterboxed, so that it cannot take over a row
 MIN_CELL_SIDE = 160  # px; a smaller picture stands in a cell of this size
@@ -35,7 +36,7 @@ class _Layout:
     cost: float
 
 
-def make_collage(thumbnails: Sequence[Image.Image], *, width: int = 1024, gap: int = 8) -> Image.Image:
+def make_collage(thumbnails: Sequence[Image.Image], *, width: int = WIDTH, gap: int = 8) -> Image.Image:
     """Lay pictures out in justified rows, in reading order.
 
     Nothing is cropped. The pictures of a row share its height and fill the width exactly. The row breaks
@@ -65,7 +66,7 @@ def make_collage(thumbnails: Sequence[Image.Image], *, width: int = 1024, gap: i
     --------
     >>> eight = [Image.new("RGB", (256, 192), "teal")] * 8
     >>> make_collage(eight).size
-    (1024, 384)
+    (1048, 392)
     """
     if not thumbnails:
         raise ValueError("a collage needs at least one picture")

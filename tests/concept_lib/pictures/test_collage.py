@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from concept_lib.pictures.collage import BACKGROUND, MAT, MAX_UPSCALE, encode_jpeg, make_collage
+from concept_lib.pictures.collage import BACKGROUND, MAT, MAX_UPSCALE, WIDTH, encode_jpeg, make_collage
 
 # Colours far from each other, from white and from the mat.
 COLOURS = [(r, g, b) for r in (0, 70, 140) for g in (0, 70, 140) for b in (0, 70, 140)][:16]
@@ -69,8 +69,8 @@ def test_rows_are_justified_and_pictures_whole_sharp_and_in_order(sizes, width):
 @given(sizes=st.lists(ANY_SIZE, min_size=1, max_size=16))
 def test_no_size_breaks_the_layout(sizes):
     collage = make_collage(plain(sizes))
-    assert 1 <= collage.width <= 1024
-    assert collage.height <= 4 * 1024
+    assert 1 <= collage.width <= WIDTH
+    assert collage.height <= 4 * WIDTH
     colours = {colour for _, colour in collage.getcolors(maxcolors=1 << 22)}
     n_edge = len(colours - {BACKGROUND, MAT, *COLOURS})
     assert n_edge == 0, "plain pictures give no other colours"
@@ -104,7 +104,7 @@ def test_the_whole_is_pleasant_in_shape_for_every_number(size, n):
 
 def test_eight_ordinary_thumbnails_fill_the_width():
     collage = make_collage(plain([(256, 192)] * 8))
-    assert collage.width == 1024
+    assert collage.width == 1048
 
 
 def test_small_pictures_make_a_smaller_collage_not_a_blurred_one():
