@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import adjusted_rand_score
 
 from benchmarks import command, plan
 from benchmarks.inputs.pictures import SMALL, write_pictures
@@ -19,7 +21,7 @@ from benchmarks.speed import ROOT
 from benchmarks.worker import OURS, work
 from concept_lib.errors import ConceptError
 
-PLAN = Plan(images={8: 2}, pictures={"640x427": 2}, nouns=4, words=50, growth=(8, 200_000), added=1)
+PLAN = Plan(images={8: 2}, pictures={"640x427": 2}, nouns=4, words=50, growth=(8, 16, 40), added=1)
 
 
 @pytest.fixture
@@ -34,6 +36,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     monkeypatch.setattr(plan, "work", work)
     monkeypatch.setattr(plan, "_rightness", lambda *_: {})
     monkeypatch.setattr(plan, "_apart", lambda *_: {})
+    monkeypatch.setattr(plan, "_agreement", lambda *_: {})
+    monkeypatch.setattr(plan, "COMPARED", 16)
     monkeypatch.setattr(plan, "write_clip", lambda folder: folder)
     return asked
 
@@ -46,7 +50,19 @@ def test_a_step_and_its_twin_follow_each_other_now_the_one_first_now_the_other(t
         assert first != second
     assert jobs.count(("machine", "matrix_products")) == 2
     assert [step for _, step in jobs].count("refresh") == 1
-    assert [step for _, step in jobs].count("grow") == 1  # more images than a full fit takes wait for a way
+    assert [step for _, step in jobs].count("grow") == 4  # of one size also a sample is fitted
+
+
+@pytest.mark.slow
+def test_a_fit_of_a_sample_is_held_against_a_fit_of_all(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(plan, "COMPARED", 1000)
+    run = Run(PLAN, tmp_path, Ledger(tmp_path / "ledger"), None)
+    run.growth(1000)
+    everyone, sample = (np.load(tmp_path / f"{way}_1000.npy") for way in ("grow", "sampled"))
+    assert len(everyone) == len(sample) == 1000
+    assert not np.array_equal(everyone, sample)
+    assert run.ledger.find("agreement-1000")["ari"] == pytest.approx(adjusted_rand_score(everyone, sample))
+    assert {"cpu", "wall", "peak_mb"} <= set(run.ledger.find("sampled-1000")["grow"])
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path, jobs) -> None:
