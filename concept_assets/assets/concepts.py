@@ -13,12 +13,7 @@ from concept_assets.inputs import CURATION, key, setting
 from concept_assets.previews import PREVIEW, preview
 from concept_assets.progress import reporter
 from concept_assets.resources import Session, StorageResource
-from concept_assets.standing import (
-    REFIT_RULES,
-    published_fit,
-    reduction_recipe,
-    unfit_reason,
-)
+from concept_assets.standing import REFIT_RULES, published_fit, reduction_recipe, unfit_reason
 from concept_assets.versioning import Upstream, current
 from concept_lib.curation import merges_in_force, pins_in_force
 from concept_lib.database.members import (

@@ -126,10 +126,8 @@ def _open(kind: _Kind[_Tower, _Torch], source: Source, possible: Sequence[Arithm
                     require_closeness(arithmetic.precision, kind.probe(tower), kind.probe(plain))
             except UnsuitedError as error:
                 refusal = str(error)
-        if not is_known and (arithmetic.backend, arithmetic.precision) != (
-            "torch",
-            "fp32",
-        ):  # suits every model
+        suits_all = (arithmetic.backend, arithmetic.precision) == ("torch", "fp32")
+        if not is_known and not suits_all:
             store_verdict(fingerprint, arithmetic, refusal)
         if refusal is None:
             return tower, fingerprint

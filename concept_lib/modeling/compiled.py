@@ -66,10 +66,9 @@ def with_umap(work: Callable[[ModuleType], Result]) -> Result:
     try:
         return work(_import_umap())
     except (UnpicklingError, EOFError):
-        for (
-            part
-        ) in code_folder().iterdir():  # the folder stays: another process would make it anew, open to others
-            shutil.rmtree(part, ignore_errors=True)  # and may be emptying it too
+        # The folder stays: another process would make it anew, open to others. It may be emptying it too.
+        for part in code_folder().iterdir():
+            shutil.rmtree(part, ignore_errors=True)
         return work(_import_umap())
 
 
