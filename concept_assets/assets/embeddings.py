@@ -19,6 +19,7 @@ from concept_assets.resources import EncoderResource, Session, StorageResource
 from concept_assets.versioning import Upstream
 from concept_lib.embedding.cache import VectorCache
 from concept_lib.embedding.engine import embed_images
+from concept_lib.embedding.model_files import pixel_size
 from concept_lib.embedding.precomputed import load_vectors, match_vectors, vectors_fingerprint
 from concept_lib.images.contents import usable_paths
 from concept_lib.storage import Contents, StoredAsset
@@ -82,7 +83,10 @@ def _embedded(
             sources,
             pool,
             batch_size=section.batch_size,
-            pixels=session.pixels,
+            # made for what the model's files say; should the model itself want another size, files are read again
+            pixels=session.pixels
+            if pixel_size(section.model, section.revision) == model.image_size
+            else None,
             progress=progress,
         )
     found, vectors = cache.get(ids)

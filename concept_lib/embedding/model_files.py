@@ -239,13 +239,14 @@ def pixel_size(model: str, revision: str | None = None) -> int | None:
 
 
 def _side(path: Path) -> int | None:
-    """The ``size`` of an image processor's file."""
-    if not path.is_file():
+    """The ``size`` of an image processor's file; None where it is absent or odd, which loading will tell."""
+    try:
+        given = json.loads(path.read_bytes())
+        size = given.get("image_processor", given)["size"]
+        if isinstance(size, dict):
+            size = size.get("shortest_edge") or max(size["height"], size["width"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    given = json.loads(path.read_bytes())
-    size = given.get("image_processor", given).get("size")
-    if isinstance(size, dict):
-        size = size.get("shortest_edge") or max(size["height"], size["width"])
     return size if isinstance(size, int) else None
 
 

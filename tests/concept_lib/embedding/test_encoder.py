@@ -213,6 +213,19 @@ def test_fingerprints_need_no_loading(layout: str, request: pytest.FixtureReques
     assert told.stdout.split("\n")[:2] == [f"{encoder.fingerprint} {encoder.text_fingerprint}", "[]"]
 
 
+@pytest.mark.parametrize("layout", ["tiny_clip", "old_clip", "dual_encoder"])
+def test_the_size_of_pixels_is_told_without_loading(
+    layout: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(request.getfixturevalue(layout), folder)
+    assert model_files.pixel_size(str(folder)) == load_encoder(str(folder), precision="fp32").image_size
+    for odd in ("{", "[]", '{"size": {"height": "tall"}}'):
+        for file in [*folder.rglob("processor_config.json"), *folder.rglob("preprocessor_config.json")]:
+            file.write_text(odd)
+        assert model_files.pixel_size(str(folder)) is None
+
+
 def test_the_weights_are_read_once_by_a_process_and_again_when_they_change(
     tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
